@@ -1,0 +1,206 @@
+package sqldb
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Derive turns CREATE TABLE statements for the MySQL family into statements for SQLite that hold
+// the same promises: lengths, integers and times in UTC are checked, since SQLite would take
+// anything. It knows the style of this project's schema files and refuses everything else, naming
+// the line.
+//
+// VARBINARY, VARCHAR and the TEXT types become TEXT, so pass strings for them and []byte for
+// BINARY and the BLOB types. Names of indexes get the table's name in front, because SQLite's are
+// not local to their table.
+func Derive(ddl string) ([]string, error) {
+	var out []string
+	for _, tokens := range split(lex(ddl)) {
+		p := &parser{}
+		for _, t := range tokens {
+			if t.kind != space {
+				p.tokens = append(p.tokens, t)
+			}
+		}
+		statements, err := p.createTable()
+		if err != nil {
+			return nil, fmt.Errorf("sqldb: deriving the SQLite schema: %w", err)
+		}
+		out = append(out, statements...)
+	}
+	return out, nil
+}
+
+// parser reads one statement. Its methods panic with a parseError; createTable recovers.
+type parser struct {
+	tokens []token
+	at     int
+}
+
+type parseError struct{ error }
+
+func (p *parser) fail(format string, args ...any) {
+	line := 0
+	if len(p.tokens) > 0 {
+		line = p.tokens[min(p.at, len(p.tokens)-1)].line
+	}
+	panic(parseError{fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...))})
+}
+
+// peek is the next token in upper case, "" at the end.
+func (p *parser) peek() string {
+	if p.at >= len(p.tokens) {
+		return ""
+	}
+	return strings.ToUpper(p.tokens[p.at].text)
+}
+
+// take moves past the given words if they come next, all of them.
+func (p *parser) take(words ...string) bool {
+	start := p.at
+	for _, w := range words {
+		if p.peek() != w {
+			p.at = start
+			return false
+		}
+		p.at++
+	}
+	return true
+}
+
+func (p *parser) expect(words ...string) {
+	if !p.take(words...) {
+		p.fail("%q instead of %q", p.peek(), strings.Join(words, " "))
+	}
+}
+
+func (p *parser) name() string {
+	if p.at >= len(p.tokens) || p.tokens[p.at].kind != word {
+		p.fail("%q instead of a name", p.peek())
+	}
+	p.at++
+	return strings.Trim(p.tokens[p.at-1].text, "`")
+}
+
+func (p *parser) number() int {
+	n, err := strconv.Atoi(p.peek())
+	if err != nil || n < 0 {
+		p.fail("%q instead of a number", p.peek())
+	}
+	p.at++
+	return n
+}
+
+func (p *parser) text() string {
+	if p.at >= len(p.tokens) || p.tokens[p.at].kind != text {
+		p.fail("%q instead of a text in quotes", p.peek())
+	}
+	s, err := unquote(p.tokens[p.at])
+	if err != nil {
+		panic(parseError{err})
+	}
+	p.at++
+	return s
+}
+
+func (p *parser) names() []string {
+	p.expect("(")
+	names := []string{p.name()}
+	for p.take(",") {
+		names = append(names, p.name())
+	}
+	p.expect(")")
+	return names
+}
+
+// table is what one CREATE TABLE says.
+type table struct {
+	name    string
+	columns []column
+	primary []string
+	indexes []string // CREATE INDEX statements
+}
+
+func (p *parser) createTable() (statements []string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(parseError)
+			if !ok {
+				panic(r)
+			}
+			err = e.error
+		}
+	}()
+	p.expect("CREATE", "TABLE")
+	p.take("IF", "NOT", "EXISTS")
+	t := table{name: p.name()}
+	p.expect("(")
+	for ok := true; ok; ok = p.take(",") {
+		p.entry(&t)
+	}
+	p.expect(")")
+	p.options()
+	return t.sqlite(p), nil
+}
+
+func (p *parser) entry(t *table) {
+	switch {
+	case p.take("PRIMARY", "KEY"):
+		t.primary = p.names()
+	case p.take("UNIQUE", "KEY"), p.take("UNIQUE", "INDEX"):
+		p.index(t, "CREATE UNIQUE INDEX")
+	case p.take("KEY"), p.take("INDEX"):
+		p.index(t, "CREATE INDEX")
+	case p.peek() == "CONSTRAINT", p.peek() == "FOREIGN", p.peek() == "CHECK", p.peek() == "FULLTEXT", p.peek() == "SPATIAL":
+		p.fail("%s is not supported: the tables hold nothing that one of the databases lacks", p.peek())
+	default:
+		t.columns = append(t.columns, p.column())
+		return
+	}
+	if p.take("COMMENT") {
+		p.text()
+	}
+}
+
+func (p *parser) index(t *table, create string) {
+	name := p.name()
+	t.indexes = append(t.indexes, fmt.Sprintf("%s IF NOT EXISTS %s ON %s (%s)",
+		create, quote(t.name+"_"+strings.TrimPrefix(name, t.name+"_")), quote(t.name), quoteAll(p.names())))
+}
+
+func (p *parser) options() {
+	for p.at < len(p.tokens) {
+		switch {
+		case p.take("ENGINE", "="), p.take("DEFAULT", "CHARSET", "="), p.take("COLLATE", "="):
+			p.name()
+		case p.take("COMMENT", "="):
+			p.text()
+		default:
+			p.fail("unknown table option %s", p.peek())
+		}
+	}
+}
+
+// sqlite writes the statements. A table whose rows are small is stored in its primary key; with
+// large values in it, that would slow down every walk over the key.
+func (t *table) sqlite(p *parser) []string {
+	if len(t.primary) == 0 {
+		p.fail("table %s has no PRIMARY KEY", t.name)
+	}
+	var lines []string
+	large := false
+	integerKey := false
+	for _, c := range t.columns {
+		lines = append(lines, c.sqlite())
+		large = large || c.kind.large
+		integerKey = integerKey || len(t.primary) == 1 && c.name == t.primary[0] && c.kind.sqlite == "INTEGER"
+	}
+	lines = append(lines, "PRIMARY KEY ("+quoteAll(t.primary)+")")
+	suffix := " WITHOUT ROWID"
+	if large || integerKey {
+		suffix = ""
+	}
+	create := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n  %s\n)%s", quote(t.name), strings.Join(lines, ",\n  "), suffix)
+	return append([]string{create}, t.indexes...)
+}

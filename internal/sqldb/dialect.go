@@ -1,0 +1,65 @@
+// Package sqldb is the only door to gorm's internals and to SQL dialects. It gives the engine
+// transactions that cannot be half done: one first error that sticks, a commit whose outcome has
+// a name, error classes that are the same on every database, and the few many-row statements the
+// engine needs, written once for the MySQL family and once for SQLite.
+package sqldb
+
+import (
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// Dialect is the family of SQL that a database speaks.
+type Dialect uint8
+
+// The dialects. MySQL stands for its whole family: MySQL, MariaDB, TiDB, Vitess, Galera.
+const (
+	MySQL Dialect = iota + 1
+	SQLite
+)
+
+// String is the dialect's name in messages.
+func (d Dialect) String() string {
+	switch d {
+	case MySQL:
+		return "MySQL"
+	case SQLite:
+		return "SQLite"
+	default:
+		return fmt.Sprintf("Dialect(%d)", uint8(d))
+	}
+}
+
+func dialectOf(db *gorm.DB) (Dialect, error) {
+	if db == nil || db.Config == nil || db.Dialector == nil {
+		return 0, fmt.Errorf("sqldb: the gorm handle is not open")
+	}
+	switch name := db.Name(); name {
+	case "mysql":
+		return MySQL, nil
+	case "sqlite":
+		return SQLite, nil
+	default:
+		return 0, fmt.Errorf("sqldb: the dialect %q is not supported: use a MySQL family database or SQLite", name)
+	}
+}
+
+// quote makes an identifier out of a name; "schema.table" becomes two. Backticks serve both
+// dialects, and unlike double quotes they never let SQLite read a misspelt column as a string.
+func quote(name string) string {
+	parts := strings.Split(name, ".")
+	for i, part := range parts {
+		parts[i] = "`" + strings.ReplaceAll(part, "`", "``") + "`"
+	}
+	return strings.Join(parts, ".")
+}
+
+func quoteAll(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return strings.Join(quoted, ", ")
+}

@@ -1,0 +1,126 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// Tx is one transaction. Its first error sticks: every later statement returns it without
+// reaching the database, because after a deadlock the server has ended the transaction and would
+// commit the next statement by itself. A Tx is used by one goroutine at a time.
+type Tx struct {
+	dialect Dialect
+	pool    gorm.ConnPool
+	handle  *gorm.DB // what Gorm hands out, on a guard
+	end     *ending  // nil when the transaction is the caller's to end
+	joins   bool     // Update may join many rows in one statement
+
+	mu   sync.Mutex
+	err  error
+	open []*sql.Rows // results not yet known to have been read to their end
+}
+
+func newTx(d Dialect, base *gorm.DB, pool gorm.ConnPool, end *ending) *Tx {
+	tx := &Tx{dialect: d, pool: pool, end: end}
+	tx.handle = clean(base, &guard{tx: tx})
+	tx.handle.Logger = listener{tx: tx}
+	return tx
+}
+
+// Dialect is the family of SQL that the database speaks.
+func (tx *Tx) Dialect() Dialect { return tx.dialect }
+
+// Gorm returns what user code gets: a clean session in this transaction. It can neither commit
+// nor roll back nor begin, and its errors stick like those of Exec.
+func (tx *Tx) Gorm(ctx context.Context) *gorm.DB {
+	return tx.handle.Session(&gorm.Session{NewDB: true, Context: ctx})
+}
+
+// Err is the error that stuck, or nil.
+func (tx *Tx) Err() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.failed()
+}
+
+// Fail makes err stick, unless an earlier one did. Fail(nil) does nothing. It returns the error
+// that stuck.
+func (tx *Tx) Fail(err error) error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.err == nil {
+		tx.err = err
+	}
+	return tx.err
+}
+
+// failed looks for an error that a reader of rows met and did not tell. A server can report a
+// deadlock in the middle of a result.
+func (tx *Tx) failed() error {
+	reading := tx.open[:0]
+	for _, rows := range tx.open {
+		if err := rows.Err(); err != nil && tx.err == nil {
+			tx.err = err
+		}
+		if _, err := rows.Columns(); err == nil { // still open
+			reading = append(reading, rows)
+		}
+	}
+	clear(tx.open[len(reading):])
+	tx.open = reading
+	return tx.err
+}
+
+// Exec runs one writing statement and returns the number of rows it wrote.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	result, err := tx.exec(ctx, query, args)
+	if err != nil {
+		return 0, err
+	}
+	rows, err = result.RowsAffected()
+	return rows, tx.failOn(err)
+}
+
+// Query runs one reading statement. Each spares the caller the rows' errors.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := tx.Err(); err != nil {
+		return nil, err
+	}
+	rows, err := tx.pool.QueryContext(ctx, query, stored(args)...)
+	if err != nil {
+		return nil, tx.Fail(err)
+	}
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.open = append(tx.open, rows)
+	return rows, nil
+}
+
+// Each calls f for every row of a reading statement and stops at f's first error, which sticks.
+func (tx *Tx) Each(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error {
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return tx.failOn(each(rows, f))
+}
+
+func (tx *Tx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if err := tx.Err(); err != nil {
+		return nil, err
+	}
+	result, err := tx.pool.ExecContext(ctx, query, stored(args)...)
+	return result, tx.failOn(err)
+}
+
+// failOn makes err stick and returns it, or nil for nil.
+func (tx *Tx) failOn(err error) error {
+	if err == nil {
+		return nil
+	}
+	_ = tx.Fail(err)
+	return err
+}
