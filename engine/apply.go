@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// Apply answers one request. It is ApplyAll with one item.
+func (e *Engine) Apply(ctx context.Context, r Request) (Result, error) {
+	result := e.ApplyAll(ctx, []Request{r})[0]
+	return result, result.Err()
+}
+
+// ApplyAll answers many requests in shared transactions. Requests for one subject are decided one
+// after the other, in their order. When ctx ends before a request was carried by a COMMIT, it is
+// answered with ctx's error and nothing happened.
+func (e *Engine) ApplyAll(ctx context.Context, rs []Request) []Result {
+	items := make([]*item, len(rs))
+	var open, dry []*item
+	for i, r := range rs {
+		it := e.prepare(r)
+		items[i] = it
+		switch {
+		case it.done:
+		case r.DryRun:
+			dry = append(dry, it)
+		default:
+			open = append(open, it)
+		}
+	}
+	for _, it := range dry {
+		e.rehearse(ctx, e.db, it)
+	}
+	e.run(ctx, open)
+	e.placeUnplaced(ctx, e.db, items)
+	e.journal.record(ctx, items)
+	results := make([]Result, len(items))
+	for i, it := range items {
+		results[i] = it.result
+	}
+	e.observe(items)
+	return results
+}
+
+func (e *Engine) observe(items []*item) {
+	if e.cfg.Observe == nil {
+		return
+	}
+	for _, it := range items {
+		e.cfg.Observe(Observation{Request: it.req, Result: it.result, Took: e.cfg.Now().Sub(it.began)})
+	}
+}
+
+// rehearse decides one request in a world of its own and writes nothing.
+func (e *Engine) rehearse(ctx context.Context, from reader, it *item) {
+	w, verdicts, err := e.decide(ctx, from, []*item{it}, lockNothing)
+	switch {
+	case err != nil && sqldb.Classify(err) == sqldb.ClassUnavailable:
+		it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, "")})
+	case err != nil:
+		it.reject(err)
+	case verdicts[0].kind == verdictFinal:
+		it.finish(verdicts[0].result)
+	default:
+		s := w.subject(it.ref(), it.m)
+		it.finish(w.answer(it, s, Conflict, LostRace, nil).result)
+	}
+}
+
+// placeUnplaced adds state and version to answers that were given before the subject was read.
+func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) {
+	wanted := map[ref]bool{}
+	var unplaced []*item
+	for _, it := range items {
+		if it.done && it.m != nil && it.result.err == nil && it.result.State == "" &&
+			(it.result.Outcome == Illegal || it.result.Outcome == Conflict) {
+			unplaced = append(unplaced, it)
+			wanted[it.ref()] = true
+		}
+	}
+	if len(unplaced) == 0 {
+		return
+	}
+	w := &world{rows: map[ref]any{}}
+	if err := e.readRows(ctx, from, w, wanted); err != nil {
+		return // the answer stands without it
+	}
+	for _, it := range unplaced {
+		if row := w.rows[it.ref()]; row != nil {
+			it.result.State, it.result.Version = it.m.row.stateOf(row), it.m.row.versionOf(row)
+		} else if it.req.row == nil && it.result.Outcome == Illegal {
+			it.result = Result{Outcome: NotFound, Machine: it.req.Machine, ID: it.req.ID, Event: it.req.Event, DryRun: it.req.DryRun}
+		}
+	}
+}
+
+// batch is a set of items that share transactions.
+type batch struct {
+	items    []*item
+	tries    int
+	lock     bool      // read and decide inside the transaction, on locked rows
+	settleBy time.Time // set once a COMMIT got no answer
+	failure  error     // of the last try
+}
+
+// run answers all items. Each try either answers items, or costs one of a bounded number of tries,
+// or splits its batch.
+func (e *Engine) run(ctx context.Context, items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	first := &batch{items: items}
+	for _, it := range items {
+		first.lock = first.lock || it.req.ForUpdate
+	}
+	for queue := []*batch{first}; len(queue) > 0; {
+		b := queue[0]
+		queue = append(e.try(ctx, b), queue[1:]...)
+	}
+}
+
+// try runs one transaction for a batch and returns what is left to do.
+func (e *Engine) try(ctx context.Context, b *batch) []*batch {
+	ctx, cancel := b.context(ctx)
+	defer cancel()
+	if err := e.pause(ctx, b); err != nil {
+		b.giveUp(err)
+		return nil
+	}
+	var r *round
+	var err error
+	ctx, carried := withCarrier(ctx)
+	if b.lock {
+		err = e.db.InTx(ctx, func(tx *sqldb.Tx) error {
+			if r, err = e.round(ctx, tx, b.items, lockRows); err != nil {
+				return err
+			}
+			if len(r.w.order) == 0 {
+				return errNothingToWrite
+			}
+			return write(ctx, tx, r.w)
+		})
+	} else if r, err = e.round(ctx, e.db, b.items, lockNothing); err == nil && len(r.w.order) > 0 {
+		r.answerSettled() // does not depend on what is about to be written
+		err = e.db.InTx(ctx, func(tx *sqldb.Tx) error { return write(ctx, tx, r.w) })
+	}
+	if err == nil || errors.Is(err, errNothingToWrite) {
+		e.observe(carried.items)
+		return r.answerAll(b)
+	}
+	b.items = undone(b.items)
+	return e.recoverFrom(ctx, b, r, err)
+}
+
+// errNothingToWrite ends a transaction that was opened to lock rows and decided to write none.
+var errNothingToWrite = errors.New("nothing to write")
+
+// context is the caller's, or the engine's own once a COMMIT is in doubt: the answer is then worth
+// having even if the caller has gone.
+func (b *batch) context(ctx context.Context) (context.Context, context.CancelFunc) {
+	if b.settleBy.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), b.settleBy)
+}
+
+// pause waits before another try, and ends the batch when its caller has gone.
+func (e *Engine) pause(ctx context.Context, b *batch) error {
+	if b.tries > 0 && b.settleBy.IsZero() || b.tries > 1 {
+		longest := min(e.cfg.Backoff<<min(b.tries-1, 10), 100*time.Millisecond)
+		wait := time.NewTimer(time.Duration(e.cfg.Rand() % uint64(longest+1)))
+		defer wait.Stop()
+		select {
+		case <-ctx.Done():
+		case <-wait.C:
+		}
+	}
+	return ctx.Err()
+}
+
+func undone(items []*item) []*item {
+	return slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.done })
+}
+
+// round is one decision for a batch.
+type round struct {
+	w        *world
+	items    []*item
+	verdicts []verdict
+}
+
+func (e *Engine) round(ctx context.Context, from reader, items []*item, lock locking) (*round, error) {
+	w, verdicts, err := e.decide(ctx, from, items, lock)
+	return &round{w: w, items: items, verdicts: verdicts}, err
+}
+
+// decide reads a world and judges the items in it, reading more where that turns out to be needed.
+func (e *Engine) decide(ctx context.Context, from reader, items []*item, lock locking) (*world, []verdict, error) {
+	w, err := e.read(ctx, from, items, lock)
+	if err != nil {
+		return nil, nil, err
+	}
+	for range passesMax {
+		verdicts, more := make([]verdict, len(items)), false
+		for i, it := range items {
+			verdicts[i] = w.decide(ctx, it)
+			more = more || verdicts[i].kind == verdictMore
+		}
+		if !more {
+			return w, verdicts, nil
+		}
+		if err := e.readMore(ctx, from, w, items); err != nil {
+			return nil, nil, err
+		}
+		w.reset()
+	}
+	return nil, nil, fmt.Errorf("%w: the subject kept moving while it was read", errLostRace)
+}
+
+// answerSettled answers what holds whether or not the round's moves commit.
+func (r *round) answerSettled() {
+	for i, it := range r.items {
+		if v := r.verdicts[i]; v.kind == verdictFinal && v.after == nil {
+			it.finish(v.result)
+		}
+	}
+}
+
+// answerAll answers everything decided, after the moves have committed, and returns what waited.
+func (r *round) answerAll(b *batch) []*batch {
+	var waiting []*item
+	for i, it := range r.items {
+		switch v := r.verdicts[i]; {
+		case it.done:
+		case v.kind == verdictWait:
+			waiting = append(waiting, it)
+		default:
+			it.finish(v.result)
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return []*batch{{items: waiting, lock: b.lock}}
+}

@@ -1,0 +1,33 @@
+package engine
+
+import "context"
+
+// choose takes the first of several edges whose guards all pass. If none does, it returns everything
+// that was refused; if a guard panics, that panic. Each guard gets a copy of the row of its own.
+func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) any) (*edge, []Refused, error) {
+	var refused []Refused
+	original := c.subject
+	defer func() { c.subject = original }()
+	for _, e := range edges {
+		passed := true
+		c.to = e.to
+		for _, g := range e.guards {
+			var no error
+			c.subject = copyRow(original)
+			if err := guarded(g.name, func() error { no = g.check(c); return nil }); err != nil {
+				return nil, nil, err
+			}
+			if no != nil {
+				passed = false
+				refused = append(refused, Refused{Guard: g.name, Reason: no.Error()})
+			}
+		}
+		if passed {
+			return e, nil, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, refused, nil
+}

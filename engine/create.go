@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+)
+
+// Create makes a new subject out of row, whose key must be set; its state and version are set by the
+// engine. r.Event may be empty where the machine has exactly one creating event. With a key that has
+// been used for this creation before the answer is already/replayed, Result.ID names the first row,
+// and row is left as it is.
+func Create[S any](ctx context.Context, a Applier, row *S, r Request) (Result, error) {
+	r.row = row
+	result, err := a.Apply(ctx, r)
+	takeOver(row, result)
+	return result, err
+}
+
+// CreateTx is Create inside the caller's transaction, as ApplyTx.
+func CreateTx[S any](ctx context.Context, e *Engine, tx *gorm.DB, row *S, r Request) (Result, error) {
+	r.row = row
+	result, err := e.ApplyTx(ctx, tx, r)
+	takeOver(row, result)
+	return result, err
+}
+
+// takeOver gives the caller's row what the engine wrote. It happens here and not in the engine,
+// because a caller who stops waiting for a batch takes the row along.
+func takeOver[S any](row *S, result Result) {
+	if written, ok := result.row.(*S); ok {
+		*row = *written
+	}
+}

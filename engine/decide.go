@@ -1,0 +1,360 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ref names one subject.
+type ref struct{ machine, id string }
+
+// subject is one subject as a round sees it: as read, then as left by the moves planned so far.
+type subject struct {
+	ref     ref
+	m       *machine
+	row     any // nil while there is no such subject
+	state   State
+	version int64
+	moves   []*move // planned in this round, in order
+	closed  bool    // the last move runs SQL: nothing may follow it in this round
+}
+
+// move is one planned transition.
+type move struct {
+	item    *item
+	edge    *edge
+	fact    Transition
+	fx      Effects
+	call    *call
+	adopted *Transition // the adoption that goes before it, if the row had none
+	subject *subject
+}
+
+// world is what one round knows. Rows come from one read; keys from a younger one; history from a
+// younger still.
+type world struct {
+	lock     locking
+	now      time.Time
+	rows     map[ref]any // as read; never changed
+	keys     map[Key]*Transition
+	history  map[ref][]Transition // by version; what was asked for
+	subjects map[ref]*subject
+
+	planned map[Key]*move
+	order   []*subject // with moves, in order of first planning
+
+	wantHistory map[ref]bool
+	wantRow     map[ref]bool
+	fresh       map[ref]bool // rows read again on demand, after the keys
+}
+
+// verdict is what a round decides for one item. Exactly one of its kinds holds.
+type verdict struct {
+	kind   verdictKind
+	result Result
+	after  *subject // the result stands only if this subject's planned moves commit
+}
+
+type verdictKind uint8
+
+const (
+	verdictFinal verdictKind = iota // result answers the request
+	verdictMove                     // a move was planned; result is its answer once committed
+	verdictWait                     // another round, after this one has committed
+	verdictMore                     // the world lacks something it was now asked to read
+)
+
+// reset forgets what was planned, so that the items can be decided again in a richer world.
+func (w *world) reset() {
+	w.subjects = map[ref]*subject{}
+	w.planned = map[Key]*move{}
+	w.order = nil
+	w.wantHistory, w.wantRow = map[ref]bool{}, map[ref]bool{}
+}
+
+func (w *world) subject(r ref, m *machine) *subject {
+	if s := w.subjects[r]; s != nil {
+		return s
+	}
+	s := &subject{ref: r, m: m, row: w.rows[r]}
+	if s.row != nil {
+		s.state, s.version = m.row.stateOf(s.row), m.row.versionOf(s.row)
+	}
+	w.subjects[r] = s
+	return s
+}
+
+// decide judges one item in the order that the outcome table demands: key, existence, pins, edges
+// and guards, history.
+func (w *world) decide(ctx context.Context, it *item) verdict {
+	s := w.subject(it.ref(), it.m)
+	if v, seen := w.byKey(it, s); seen {
+		return v
+	}
+	if s.closed {
+		return verdict{kind: verdictWait}
+	}
+	if s.row == nil && it.req.row == nil {
+		return w.answer(it, s, NotFound, "", nil)
+	}
+	if s.row != nil && !it.m.hasState(s.state) {
+		return it.fault(fmt.Errorf("the row is in state %q, which the machine does not have", s.state))
+	}
+	if v, broken := w.pins(it, s); broken {
+		return v
+	}
+	edges := it.m.edges[s.state][it.req.Event]
+	if s.row == nil {
+		edges = it.m.create[it.req.Event]
+	}
+	if len(edges) == 0 {
+		return w.classify(it, s)
+	}
+	return w.plan(ctx, it, s, edges)
+}
+
+// byKey answers a request whose key has been seen, in history or earlier in this round.
+func (w *world) byKey(it *item, s *subject) (verdict, bool) {
+	first := w.keys[it.key]
+	var pending *subject
+	if mv := w.planned[it.key]; mv != nil {
+		first, pending = &mv.fact, mv.subject
+	}
+	if first == nil {
+		return verdict{}, false
+	}
+	if first.Fingerprint != it.print || first.Machine != it.m.name {
+		detail := KeyReused
+		if it.key.isFact() {
+			detail = FactMismatch
+		}
+		v := w.answer(it, s, Conflict, detail, first)
+		v.after = pending
+		return v, true
+	}
+	at := ref{first.Machine, first.Subject}
+	owner := w.subject(at, it.m)
+	if pending == nil && !w.fresh[at] && (owner.row == nil || owner.version < first.Version) {
+		w.wantRow[at] = true // the row read is older than the key read, or was not asked for
+		return verdict{kind: verdictMore}, true
+	}
+	if it.inDoubt && first.nonce == it.nonce {
+		return verdict{result: it.applied(*first)}, true
+	}
+	v := w.answer(it, owner, Already, Replayed, first)
+	v.result.ID = first.Subject
+	if pending != nil {
+		v.after = pending
+	}
+	return v, true
+}
+
+// pins refuses a request whose pinned version or state no longer holds, unless the very next
+// transition is this caller's own same request.
+func (w *world) pins(it *item, s *subject) (verdict, bool) {
+	r := it.req
+	if s.row == nil || (r.IfVersion == 0 || r.IfVersion == s.version) && (r.IfState == "" || r.IfState == s.state) {
+		return verdict{}, false
+	}
+	if r.IfVersion == 0 || r.IfVersion >= s.version {
+		return w.answer(it, s, Stale, VersionMoved, nil), true
+	}
+	history, known := w.historyOf(s)
+	if !known {
+		return verdict{kind: verdictMore}, true
+	}
+	var next *Transition
+	for i := range history {
+		if history[i].Version == r.IfVersion+1 {
+			next = &history[i]
+		}
+	}
+	same := next != nil && it.keyless && next.Key.Source == sourceCall &&
+		next.Fingerprint == it.print && next.Actor == r.Actor
+	if same {
+		return w.answer(it, s, Already, Replayed, next), true
+	}
+	return w.answer(it, s, Stale, VersionMoved, next), true
+}
+
+// plan takes the first edge whose guards pass and computes the transition in memory.
+func (w *world) plan(ctx context.Context, it *item, s *subject, edges []*edge) verdict {
+	before, creating := s.row, s.row == nil
+	if creating {
+		before = it.req.row
+	}
+	c := &call{
+		subject: before, input: it.input, request: it.req,
+		from: s.state, version: s.version + 1, now: w.now,
+	}
+	if !creating && s.version == 0 {
+		c.version = 2 // adoption takes 1
+	}
+	taken, refused, err := choose(ctx, edges, c, it.m.row.copyRow)
+	if err != nil {
+		return it.fault(err)
+	}
+	if taken == nil {
+		v := w.answer(it, s, Illegal, GuardRefused, nil)
+		v.result.Refused = refused
+		return v
+	}
+	if !taken.foldable() && len(s.moves) > 0 {
+		return verdict{kind: verdictWait}
+	}
+	mv := &move{item: it, edge: taken, call: c, subject: s}
+	if v, refused := w.compute(mv, before); refused {
+		return v
+	}
+	if it.req.DryRun {
+		s.state, s.version = taken.to, c.version // what would be; a dry run is alone in its world
+		return w.answer(it, s, Applied, "", nil)
+	}
+	if !creating && s.version == 0 {
+		mv.adopted = w.adoption(s)
+	}
+	if len(s.moves) == 0 {
+		w.order = append(w.order, s)
+	}
+	s.row, s.state, s.version = c.subject, taken.to, c.version
+	s.moves = append(s.moves, mv)
+	s.closed = !taken.foldable()
+	w.planned[it.key] = mv
+	result := it.applied(mv.fact)
+	if creating {
+		result.row = c.subject
+	}
+	return verdict{kind: verdictMove, result: result, after: s}
+}
+
+// compute runs the Set actions on a copy of the row and fills in the transition.
+func (w *world) compute(mv *move, before any) (verdict, bool) {
+	it, rows, c := mv.item, mv.item.m.row, mv.call
+	row := rows.copyRow(before)
+	c.subject, c.to = row, mv.edge.to
+	id, state, version := rows.idOf(row), rows.stateOf(row), rows.versionOf(row)
+	for _, a := range mv.edge.sets {
+		var no error
+		if err := guarded(a.name, func() error { no = a.set(c, &mv.fx); return nil }); err != nil {
+			return it.fault(err), true
+		}
+		if no == nil {
+			no = mv.fx.err
+		}
+		if no != nil {
+			return w.actionFailed(mv, a.name, no), true
+		}
+	}
+	if rows.idOf(row) != id || rows.stateOf(row) != state || rows.versionOf(row) != version {
+		return it.fault(errors.New("an action changed the key, the state or the version of the row")), true
+	}
+	for _, t := range mv.fx.timers {
+		if it.m.events[t.event] == nil {
+			return it.fault(fmt.Errorf("timer %s: the machine has no event %q", t.name, t.event)), true
+		}
+	}
+	if err := rows.move(row, c.to, c.version, c.now); err != nil {
+		return it.fault(err), true
+	}
+	mv.fact = Transition{
+		Machine: it.m.name, Subject: mv.subject.ref.id, Version: c.version,
+		Event: it.req.Event, From: c.from, To: c.to,
+		Key: it.key, Fingerprint: it.print, nonce: it.nonce,
+		Actor: it.req.Actor, Reason: it.req.Reason, Input: it.canonical,
+		Messages: len(mv.fx.messages), MachineVersion: it.m.desc.Hash, At: c.now,
+	}
+	return verdict{}, false
+}
+
+// actionFailed tells a refusal from a fault.
+func (w *world) actionFailed(mv *move, name string, err error) verdict {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return mv.item.fault(fmt.Errorf("action %s: %w", name, err))
+	}
+	v := w.answer(mv.item, mv.subject, Illegal, GuardRefused, nil)
+	v.result.Refused = []Refused{{Guard: name, Reason: refusal.Reason}}
+	return v
+}
+
+// undo answers an item whose SQL failed: its subject is where it was.
+func (w *world) undo(mv *move, bad *culprit) verdict {
+	s := mv.subject
+	s.moves, s.state, s.version = nil, mv.call.from, mv.call.version-1
+	if mv.adopted != nil {
+		s.version = 0
+	}
+	return w.actionFailed(mv, bad.action, bad.err)
+}
+
+// adoption is the first transition of a row that the engine did not create.
+func (w *world) adoption(s *subject) *Transition {
+	t := adoptionOf(s.m, s.ref.id, s.state, w.now)
+	return &t
+}
+
+// answer builds a result about a subject as it stands in this round.
+func (w *world) answer(it *item, s *subject, o Outcome, d Detail, proof *Transition) verdict {
+	r := Result{
+		Outcome: o, Detail: d, Machine: it.m.name, ID: s.ref.id, Event: it.req.Event,
+		State: s.state, Version: s.version, DryRun: it.req.DryRun,
+		RetryAfter: retryAfter(o, d),
+	}
+	if proof != nil {
+		p := *proof
+		r.Proof = shown(p)
+	}
+	v := verdict{result: r}
+	if len(s.moves) > 0 {
+		v.after = s
+	}
+	return v
+}
+
+// shown hides the key that the engine drew for a call without one.
+func shown(t Transition) *Transition {
+	if t.Key.Source == sourceCall {
+		t.Key = Key{}
+	}
+	return &t
+}
+
+func retryAfter(o Outcome, d Detail) time.Duration {
+	switch {
+	case o == Early:
+		return 5 * time.Second
+	case o == Conflict && d == LostRace, o == Unavailable:
+		return time.Second
+	case o == Unknown:
+		return 2 * time.Second
+	}
+	return 0
+}
+
+// historyOf is what is known of a subject's past at its current version, moves of this round
+// included; false if it has to be read first.
+func (w *world) historyOf(s *subject) ([]Transition, bool) {
+	read, known := w.history[s.ref]
+	if !known && w.rows[s.ref] != nil {
+		w.wantHistory[s.ref] = true
+		return nil, false
+	}
+	last := s.version
+	if len(s.moves) > 0 {
+		last = s.moves[0].fact.Version - 1
+	}
+	past := slices.Clone(read)
+	for i, t := range past {
+		if t.Version > last { // written after the row was read
+			past = past[:i]
+			break
+		}
+	}
+	for _, mv := range s.moves {
+		past = append(past, mv.fact)
+	}
+	return past, true
+}

@@ -1,0 +1,48 @@
+package engine
+
+// State names a state of a machine: lower-case letters, digits and underscores, at most 64 bytes.
+type State string
+
+// Event names an event of a machine: lower-case letters, digits and underscores, at most 64 bytes.
+type Event string
+
+// Definition says which events move a subject of row type S, and what has to hold and to happen
+// then. S is the user's own gorm model; its fields tagged `engine:"id"`, `engine:"state"` and
+// `engine:"version"` are the ones the engine drives.
+type Definition[S any] struct {
+	Name   string // names the machine in history, messages and URLs
+	Events map[Event]Spec
+	Edges  []Edge[S]
+}
+
+// Spec says what kind of event it is.
+type Spec struct {
+	// Input is a value of the type that requests carry, or nil. Requests are decoded into the type
+	// strictly; a method Validate() error on it is called.
+	Input any
+
+	// Repeatable: the event can validly happen again to one subject (it lies on a cycle or a
+	// self-loop), so a request needs a key or a pinned version to be told from its duplicate.
+	Repeatable bool
+
+	// Factual: the event carries money or goods. Like Repeatable it needs identity, and a new key is
+	// a new fact, never a duplicate.
+	Factual bool
+
+	// CountsOther: the caller only wants the subject in this event's target; that another event led
+	// there counts as done.
+	CountsOther bool
+}
+
+func (s Spec) needsIdentity() bool { return s.Repeatable || s.Factual }
+
+// Edge is a row of a definition: Event moves a subject from any state in From to To. An Edge
+// without From creates the subject. Of several edges for one event and state, the first whose
+// guards all pass is taken.
+type Edge[S any] struct {
+	Event   Event
+	From    []State
+	To      State
+	Guards  []Guard[S]
+	Actions []Action[S]
+}

@@ -1,0 +1,135 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine"
+)
+
+// walkPathsMax bounds the paths that Walk takes beside those needed to take every edge.
+const walkPathsMax = 60
+
+// Walk drives the kit's machine along its paths on db: ways from every creation that take no edge
+// twice, and in any case every edge. After each step it asks again with the same key, which must
+// change nothing, and in the end it checks the database. An edge that cannot be taken fails the
+// test, unless the kit says NotHere.
+func Walk[S any](t *testing.T, db *gorm.DB, kit Kit[S]) {
+	t.Helper()
+	kit.prepare(t, db)
+	e, a, err := kit.engine(db)
+	if err != nil {
+		t.Fatalf("make the engine: %v", err)
+	}
+	defer closeEngine(t, e)
+	d := kit.Machine.Describe()
+	taken := map[int]bool{}
+	for n, p := range paths(d, walkPathsMax) {
+		w := walker[S]{t: t, kit: kit, e: e, a: a, n: n}
+		for _, i := range w.walk(p) {
+			taken[i] = true
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	for i, edge := range d.Edges {
+		if !taken[i] && !(kit.Input != nil) {
+			t.Errorf("no path takes %s from %q to %s", edge.Event, edge.From, edge.To)
+		}
+	}
+	checkDatabase(t, db, kit)
+}
+
+func closeEngine(t *testing.T, e *engine.Engine) {
+	if err := e.Close(context.Background()); err != nil {
+		t.Errorf("close the engine: %v", err)
+	}
+}
+
+// walker is one subject on its way.
+type walker[S any] struct {
+	t   *testing.T
+	kit Kit[S]
+	e   *engine.Engine
+	a   engine.Applier
+	n   int
+	row *S
+	id  string
+}
+
+// walk takes a path as far as the kit allows and returns the edges taken.
+func (w *walker[S]) walk(p path) []int {
+	for i := range p.edges {
+		if !w.step(p, i) {
+			return p.edges[:i]
+		}
+	}
+	return p.edges
+}
+
+// step takes the i-th edge of a path, twice with the same key.
+func (w *walker[S]) step(p path, i int) bool {
+	w.t.Helper()
+	edge := p.edge(i)
+	if i == 0 {
+		w.row = w.kit.New(w.n)
+	}
+	input := w.kit.input(*w.row, edge)
+	if input == NotHere {
+		return false
+	}
+	key := engine.Key{Source: "walk", Seq: fmt.Sprintf("%d/%d", w.n, i)}
+	for _, want := range []engine.Outcome{engine.Applied, engine.Already} {
+		result, err := w.apply(i == 0, engine.Request{
+			Machine: p.d.Name, ID: w.id, Event: edge.Event, Input: input, Key: key, Actor: "walk",
+		})
+		if err != nil || result.Outcome != want || result.State != edge.To || result.Version != int64(i+1) {
+			w.t.Errorf("path %s: step %d, %s: got %s/%s in state %s at version %d (%v), want %s in %s at %d",
+				p, i+1, edge.Event, result.Outcome, result.Detail, result.State, result.Version, err, want, edge.To, i+1)
+			return false
+		}
+		w.id = result.ID
+	}
+	return w.reload(p.d.Name)
+}
+
+func (w *walker[S]) apply(create bool, r engine.Request) (engine.Result, error) {
+	if create {
+		return engine.Create(context.Background(), w.a, w.kit.New(w.n), r)
+	}
+	return w.a.Apply(context.Background(), r)
+}
+
+// reload reads the row, which the next input may depend on.
+func (w *walker[S]) reload(machine string) bool {
+	row, err := engine.Load[S](context.Background(), w.e, machine, w.id)
+	if err != nil {
+		w.t.Errorf("read %s %s: %v", machine, w.id, err)
+		return false
+	}
+	w.row = row
+	return true
+}
+
+// checkDatabase looks for anything that the machine's history cannot explain.
+func checkDatabase[S any](t *testing.T, db *gorm.DB, kit Kit[S]) {
+	t.Helper()
+	if err := check(context.Background(), db, kit); err != nil {
+		for _, e := range unjoin(err) {
+			t.Error(e)
+		}
+	}
+}
+
+func unjoin(err error) []error {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
+		return many.Unwrap()
+	}
+	return []error{err}
+}

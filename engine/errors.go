@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The sentinels, one per outcome that is not a success. Use errors.Is; errors.As with *Error gives
+// the full result.
+var (
+	ErrStale       = errors.New("stale")
+	ErrEarly       = errors.New("early")
+	ErrIllegal     = errors.New("illegal")
+	ErrConflict    = errors.New("conflict")
+	ErrNotFound    = errors.New("not found")
+	ErrUnavailable = errors.New("unavailable")
+	ErrUnknown     = errors.New("outcome unknown")
+
+	// ErrBadRequest matches a request that cannot be asked: an unknown machine, a malformed key or
+	// input. It is no outcome: nothing was looked up, nothing is kept.
+	ErrBadRequest = errors.New("bad request")
+)
+
+var sentinels = map[Outcome]error{
+	Stale: ErrStale, Early: ErrEarly, Illegal: ErrIllegal, Conflict: ErrConflict,
+	NotFound: ErrNotFound, Unavailable: ErrUnavailable, Unknown: ErrUnknown,
+}
+
+// Error is an outcome that is not a success.
+type Error struct{ Result Result }
+
+// Unwrap returns the sentinel of the outcome.
+func (e *Error) Unwrap() error { return sentinels[e.Result.Outcome] }
+
+// Error says what was asked, what the engine answered, and where the subject is.
+func (e *Error) Error() string {
+	r := e.Result
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s", r.Machine, r.ID, r.Event)
+	fmt.Fprintf(&b, ": %s", r.Outcome)
+	if r.Detail != "" {
+		fmt.Fprintf(&b, "/%s", r.Detail)
+	}
+	if r.State != "" {
+		fmt.Fprintf(&b, " (state %s, version %d)", r.State, r.Version)
+	}
+	for _, no := range r.Refused {
+		fmt.Fprintf(&b, "; %s: %s", no.Guard, no.Reason)
+	}
+	return b.String()
+}
+
+// RequestError says which part of a request is malformed. It matches ErrBadRequest.
+type RequestError struct {
+	Field   string // of Request, such as "Key.Seq" or "Input"
+	Problem string
+	Cause   error // may be nil
+}
+
+// Error names the field and the problem.
+func (e *RequestError) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s %s: %v", e.Field, e.Problem, e.Cause)
+	}
+	return e.Field + " " + e.Problem
+}
+
+// Unwrap gives ErrBadRequest and the cause.
+func (e *RequestError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{ErrBadRequest}
+	}
+	return []error{ErrBadRequest, e.Cause}
+}
+
+// Refusal is how an action says no: the transaction rolls back and the caller is told
+// illegal/guard with the reason.
+type Refusal struct{ Reason string }
+
+func (r *Refusal) Error() string { return r.Reason }
+
+// Refuse makes a Refusal. Any other error of an action is a fault, not an answer.
+func Refuse(format string, args ...any) error {
+	return &Refusal{Reason: fmt.Sprintf(format, args...)}
+}
+
+// PanicError is a panic of user code (a guard or an action), turned into a fault of its own request.
+type PanicError struct {
+	Where string // the guard's or action's name
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("%s panicked: %v", e.Where, e.Value) }

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// HistoryQuery chooses a part of a subject's history.
+type HistoryQuery struct {
+	After int64 // versions greater than this
+	Limit int   // default 100, at most 1,000
+}
+
+// History returns a subject's transitions by version, oldest first. It is empty for a subject that
+// does not exist or is not adopted yet.
+func (e *Engine) History(ctx context.Context, machine, id string, q HistoryQuery) ([]Transition, error) {
+	var past []Transition
+	err := eachTransition(ctx, e.db,
+		selectTransitions+` WHERE machine = ? AND subject = ? AND version > ? ORDER BY version LIMIT `+strconv.Itoa(limited(q.Limit)),
+		[]any{machine, id, q.After}, func(t Transition) { past = append(past, *shown(t)) })
+	if err != nil {
+		return nil, fmt.Errorf("history of %s %s: %w", machine, id, err)
+	}
+	return past, nil
+}
+
+func limited(n int) int {
+	if n <= 0 {
+		return 100
+	}
+	return min(n, 1000)
+}
+
+// At returns the transition that had put a subject where it was at a time: the latest one decided
+// then or before. It matches ErrNotFound if the subject had no transition yet.
+func (e *Engine) At(ctx context.Context, machine, id string, at time.Time) (Transition, error) {
+	var found *Transition
+	err := eachTransition(ctx, e.db,
+		selectTransitions+` WHERE machine = ? AND subject = ? AND at <= ? ORDER BY version DESC LIMIT 1`,
+		[]any{machine, id, at.UTC().Truncate(time.Microsecond)}, func(t Transition) { found = shown(t) })
+	switch {
+	case err != nil:
+		return Transition{}, fmt.Errorf("%s %s at %s: %w", machine, id, at.Format(time.RFC3339), err)
+	case found == nil:
+		return Transition{}, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
+	}
+	return *found, nil
+}
+
+// CauseKey is the key of what one transition causes on a further subject: however often the cause is
+// worked off, the effect happens once. Names too long for a key are replaced by their hash.
+func CauseKey(by Transition, machine, subject string, event Event) Key {
+	seq := fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine, subject, event)
+	if len(seq) > seqMax {
+		seq = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(seq)))
+	}
+	return Key{Source: SourceCause, Seq: seq}
+}

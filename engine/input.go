@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"example.com/orderd/internal/strictjson"
+)
+
+const inputSizeMax = 64 << 10
+
+// decode turns a request's input into a value of the event's type and its canonical JSON, which is
+// the encoding of that value: field order and spacing of the sender do not matter. A missing input
+// is the type's zero value.
+func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err error) {
+	if s.input == nil {
+		if !isEmptyInput(in) {
+			return nil, nil, &RequestError{Field: "Input", Problem: "given, but the event takes none"}
+		}
+		return nil, nil, nil
+	}
+	target := reflect.New(s.input)
+	switch in := in.(type) {
+	case nil:
+	case json.RawMessage:
+		err = decodeJSON(in, target)
+	case []byte:
+		err = decodeJSON(in, target)
+	default:
+		given := reflect.Indirect(reflect.ValueOf(in))
+		if given.IsValid() && given.Type() == s.input {
+			target.Elem().Set(given)
+		} else {
+			err = &RequestError{Field: "Input", Problem: fmt.Sprintf("is a %T, want %v", in, s.input)}
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := validate(target); err != nil {
+		return nil, nil, &RequestError{Field: "Input", Problem: "is not valid", Cause: err}
+	}
+	value = target.Elem().Interface()
+	canonical, err = json.Marshal(value)
+	if err != nil {
+		return nil, nil, &RequestError{Field: "Input", Problem: "cannot be encoded", Cause: err}
+	}
+	if len(canonical) > inputSizeMax {
+		return nil, nil, &RequestError{Field: "Input", Problem: fmt.Sprintf("takes %d bytes, at most %d", len(canonical), inputSizeMax)}
+	}
+	return value, canonical, nil
+}
+
+func isEmptyInput(in any) bool {
+	var text []byte
+	switch in := in.(type) {
+	case nil:
+		return true
+	case json.RawMessage:
+		text = in
+	case []byte:
+		text = in
+	case NoInput, *NoInput:
+		return true
+	default:
+		return false
+	}
+	text = bytes.TrimSpace(text)
+	return len(text) == 0 || string(text) == "null" || string(text) == "{}"
+}
+
+func decodeJSON(text []byte, target reflect.Value) error {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil
+	}
+	if len(text) > 4*inputSizeMax {
+		return &RequestError{Field: "Input", Problem: fmt.Sprintf("is %d bytes long", len(text))}
+	}
+	if err := strictjson.Decode(text, target.Interface()); err != nil {
+		return &RequestError{Field: "Input", Problem: "is malformed", Cause: err}
+	}
+	return nil
+}
+
+func validate(target reflect.Value) error {
+	if v, ok := target.Interface().(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// fingerprint hashes what makes two requests the same: machine, subject (none on a creation), event
+// and canonical input. Each part is preceded by its length, so that no two lists collide.
+func fingerprint(machine, subject string, event Event, canonical []byte) [32]byte {
+	h := sha256.New()
+	var n [8]byte
+	for _, part := range [][]byte{[]byte(machine), []byte(subject), []byte(event), canonical} {
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+const seqMax = 255 // bytes of a key's seq
+
+// checkKey names what is wrong with a key.
+func checkKey(k Key) error {
+	switch {
+	case k.IsZero():
+		return nil
+	case len(k.Source) == 0 || len(k.Source) > 128 || !visibleASCII(k.Source):
+		return &RequestError{Field: "Key.Source", Problem: "must be 1 to 128 visible ASCII characters"}
+	case len(k.Seq) == 0 || len(k.Seq) > seqMax || !visibleASCII(k.Seq):
+		return &RequestError{Field: "Key.Seq", Problem: "must be 1 to 255 visible ASCII characters"}
+	case k.Source == sourceCall:
+		return &RequestError{Field: "Key.Source", Problem: "is reserved for calls without a key"}
+	}
+	return nil
+}
+
+func visibleASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

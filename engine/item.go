@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// item is one request on its way through the engine.
+type item struct {
+	req   Request
+	m     *machine
+	began time.Time
+
+	input     any
+	canonical json.RawMessage
+	print     [32]byte
+
+	key     Key // the caller's, or one drawn for this call
+	keyless bool
+	nonce   int64
+	inDoubt bool // a COMMIT that carried this item got no answer
+
+	done   bool
+	result Result
+}
+
+// prepare checks everything that needs no database. An item that comes back done has its answer.
+func (e *Engine) prepare(r Request) *item {
+	it := &item{req: r, key: r.Key, began: e.cfg.Now(), nonce: int64(e.cfg.Rand() >> 1)}
+	it.m = e.machines[r.Machine]
+	if it.m == nil {
+		return it.reject(&RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", r.Machine)})
+	}
+	if r.row != nil && it.req.Event == "" {
+		ev, only := it.m.creation()
+		if !only {
+			return it.reject(&RequestError{Field: "Event", Problem: "must be given: the machine has not exactly one creating event"})
+		}
+		it.req.Event = ev
+	}
+	if r.row != nil && it.req.ID == "" {
+		it.req.ID = it.m.row.idOf(r.row)
+	}
+	if err := checkRequest(it.req); err != nil {
+		return it.reject(err)
+	}
+	if it.key.IsZero() {
+		it.keyless, it.key = true, Key{Source: sourceCall, Seq: e.cfg.NewID()}
+	}
+	return it.understand()
+}
+
+// understand finds the event and decodes its input.
+func (it *item) understand() *item {
+	spec := it.m.events[it.req.Event]
+	if spec == nil {
+		it.finish(Result{Outcome: Illegal, Detail: UnknownEvent})
+		return it
+	}
+	if it.req.row != nil && len(it.m.create[it.req.Event]) == 0 {
+		return it.reject(&RequestError{Field: "Event", Problem: fmt.Sprintf("%q does not create a %s", it.req.Event, it.m.name)})
+	}
+	var err error
+	if it.input, it.canonical, err = spec.decode(it.req.Input); err != nil {
+		return it.reject(err)
+	}
+	printed, subject := it.canonical, it.req.ID
+	if it.req.row != nil {
+		subject = ""
+		if spec.input == nil {
+			if printed, err = it.m.row.canonical(it.req.row); err != nil {
+				return it.reject(err)
+			}
+		}
+	}
+	it.print = fingerprint(it.m.name, subject, it.req.Event, printed)
+	if spec.needsIdentity() && it.keyless && it.req.IfVersion == 0 {
+		it.finish(Result{Outcome: Illegal, Detail: IdentityRequired})
+	}
+	return it
+}
+
+// checkRequest names the first malformed field.
+func checkRequest(r Request) error {
+	if err := checkKey(r.Key); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name, value string
+		max         int
+		required    bool
+	}{
+		{"ID", r.ID, 128, true},
+		{"Actor", r.Actor, 190, false},
+		{"Reason", r.Reason, 1000, false},
+		{"Lane", r.Lane, 128, false},
+	} {
+		switch {
+		case f.required && f.value == "":
+			return &RequestError{Field: f.name, Problem: "is empty"}
+		case len(f.value) > f.max:
+			return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d bytes, at most %d", len(f.value), f.max)}
+		case !utf8.ValidString(f.value):
+			return &RequestError{Field: f.name, Problem: "is not valid UTF-8"}
+		}
+	}
+	if r.IfVersion < 0 {
+		return &RequestError{Field: "IfVersion", Problem: "is negative"}
+	}
+	return nil
+}
+
+func (it *item) ref() ref { return ref{it.m.name, it.req.ID} }
+
+// finish answers the item.
+func (it *item) finish(r Result) {
+	r.Machine, r.Event, r.DryRun = it.req.Machine, it.req.Event, it.req.DryRun
+	if r.ID == "" {
+		r.ID = it.req.ID
+	}
+	it.done, it.result = true, r
+}
+
+// reject ends the item with an error that is no outcome.
+func (it *item) reject(err error) *item {
+	it.finish(Result{err: fmt.Errorf("%s %s: %s: %w", it.req.Machine, it.req.ID, it.req.Event, err)})
+	return it
+}
+
+// fault is a verdict for what is wrong with user code or data rather than with the request.
+func (it *item) fault(err error) verdict {
+	return verdict{result: Result{err: fmt.Errorf("%s %s: %s: %w", it.req.Machine, it.req.ID, it.req.Event, err)}}
+}
+
+// applied is the answer to the call that made a transition.
+func (it *item) applied(t Transition) Result {
+	return Result{
+		Outcome: Applied, Machine: t.Machine, ID: t.Subject, Event: t.Event,
+		State: t.To, Version: t.Version, Proof: shown(t),
+	}
+}

@@ -1,0 +1,345 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// Bounds of the journal.
+const (
+	journalSeenMax  = 10_000          // attempts remembered so that their repeats are only counted
+	journalFlush    = time.Second     // how long counts wait
+	journalPatience = 5 * time.Second // how long a refusal waits to be written
+	journalTrim     = time.Hour       // how often old attempts are looked for
+	journalTrimMax  = 1000            // old attempts removed at a time
+)
+
+// Attempt is a request that moved nothing: a refusal, or a repeat of what has happened.
+type Attempt struct {
+	Machine      string    `json:"machine"`
+	Subject      string    `json:"subject"`
+	Event        Event     `json:"event"`
+	Key          Key       `json:"-"` // zero where the caller gave none
+	Fingerprint  [32]byte  `json:"-"`
+	Actor        string    `json:"actor"`
+	Reason       string    `json:"reason"`
+	Outcome      Outcome   `json:"outcome"`
+	Detail       Detail    `json:"detail"`
+	State        State     `json:"state"`   // of the subject then
+	Version      int64     `json:"version"` // of the subject then
+	ProofVersion int64     `json:"proof_version,omitempty"`
+	Refused      []Refused `json:"refused,omitempty"`
+	Times        int64     `json:"times"`
+	FirstAt      time.Time `json:"first_at"`
+	LastAt       time.Time `json:"last_at"`
+
+	id [16]byte
+}
+
+// journal keeps attempts. A refusal is durable before its caller is answered; repeats of a known
+// attempt are counted in memory and written each second. It never changes an answer: what it cannot
+// write it logs.
+type journal struct {
+	e *Engine
+
+	mu      sync.Mutex
+	seen    map[[16]byte]bool
+	counted map[[16]byte]*Attempt
+	timer   *time.Timer
+	closed  bool
+	trimmed time.Time
+	writing sync.WaitGroup
+}
+
+func newJournal(e *Engine) *journal {
+	return &journal{e: e, seen: map[[16]byte]bool{}, counted: map[[16]byte]*Attempt{}}
+}
+
+// journalled reports whether an answer belongs into the journal. What moved a subject is in history;
+// what was never looked at, or never found a subject, is only counted in metrics.
+func journalled(r Result) bool {
+	switch {
+	case r.err != nil, r.DryRun:
+		return false
+	case r.Outcome == Already, r.Outcome == Stale, r.Outcome == Early, r.Outcome == Illegal, r.Outcome == Conflict:
+		return r.ID != ""
+	}
+	return false
+}
+
+// record writes the refusals among some answers and counts the rest.
+func (j *journal) record(ctx context.Context, items []*item) {
+	var fresh []*Attempt
+	for _, it := range items {
+		if !journalled(it.result) {
+			continue
+		}
+		if a := j.attempt(it); j.isFresh(a) {
+			fresh = append(fresh, a)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalPatience)
+	defer cancel()
+	write := func() error {
+		return j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, fresh) })
+	}
+	err := write()
+	if sqldb.Classify(err) == sqldb.ClassUnknown {
+		err = write() // an attempt counted once too often is better than one forgotten
+	}
+	if err != nil {
+		j.e.cfg.Logger.Error("attempts could not be journalled", "attempts", len(fresh), "error", err)
+		j.forget(fresh)
+	}
+}
+
+// recordIn writes one answer into the caller's transaction.
+func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) {
+	if !journalled(it.result) {
+		return
+	}
+	name := fmt.Sprintf("engine_%d", savepoints.Add(1))
+	err := tx.Savepoint(ctx, name)
+	if err == nil {
+		if err = j.write(ctx, tx, []*Attempt{j.attempt(it)}); err == nil {
+			err = tx.Release(ctx, name)
+		} else if back := tx.RollbackTo(ctx, name); back != nil {
+			err = fmt.Errorf("%w; %w", err, back)
+		}
+	}
+	if err != nil {
+		j.e.cfg.Logger.Error("an attempt could not be journalled", "error", err)
+	}
+}
+
+// isFresh reports whether an attempt must be written now. The repeat of a known one, and whatever is
+// no refusal, is counted instead.
+func (j *journal) isFresh(a *Attempt) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if a.Outcome != Already && !j.seen[a.id] {
+		if len(j.seen) >= journalSeenMax {
+			clear(j.seen) // costs a few writes that might have been counts
+		}
+		j.seen[a.id] = true
+		return true
+	}
+	if old := j.counted[a.id]; old != nil {
+		old.Times++
+		old.LastAt = a.LastAt
+		return false
+	}
+	if len(j.counted) >= journalSeenMax || j.closed {
+		return false // bounded: more different repeats in a second than this are not kept
+	}
+	j.counted[a.id] = a
+	if j.timer == nil {
+		j.writing.Add(1)
+		j.timer = time.AfterFunc(journalFlush, j.flushLater)
+	}
+	return false
+}
+
+func (j *journal) forget(attempts []*Attempt) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, a := range attempts {
+		delete(j.seen, a.id)
+	}
+}
+
+func (j *journal) attempt(it *item) *Attempt {
+	r, now := it.result, j.e.cfg.Now()
+	a := &Attempt{
+		Machine: it.req.Machine, Subject: r.ID, Event: it.req.Event, Fingerprint: it.print,
+		Actor: it.req.Actor, Reason: it.req.Reason, Outcome: r.Outcome, Detail: r.Detail,
+		State: r.State, Version: r.Version, Refused: r.Refused, Times: 1, FirstAt: now, LastAt: now,
+	}
+	a.Key.Source = it.key.Source
+	if !it.keyless {
+		a.Key.Seq = it.key.Seq
+	}
+	if r.Proof != nil {
+		a.ProofVersion = r.Proof.Version
+	}
+	a.id = a.identity()
+	return a
+}
+
+// identity hashes what makes two attempts the same: what was asked, by whom, and the verdict. A
+// repeat is the same whatever has become of the subject since.
+func (a *Attempt) identity() [16]byte {
+	version := a.Version
+	if a.Outcome == Already {
+		version = 0
+	}
+	var n [8]byte
+	h := sha256.New()
+	for _, part := range []string{
+		a.Machine, a.Subject, string(a.Event), a.Key.Source, a.Key.Seq, string(a.Fingerprint[:]),
+		a.Actor, string(a.Outcome), string(a.Detail), strconv.FormatInt(version, 10), strconv.FormatInt(a.ProofVersion, 10),
+	} {
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return [16]byte(h.Sum(nil))
+}
+
+var attemptColumns = []string{
+	"id", "machine", "subject", "event", "source", "seq", "fingerprint", "actor", "reason", "outcome", "detail",
+	"status", "version", "proof_version", "refused", "times", "first_at", "last_at",
+}
+
+func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) error {
+	in := sqldb.Insert{Table: "engine_attempts", Columns: attemptColumns}
+	for _, a := range attempts {
+		var refused any
+		if len(a.Refused) > 0 {
+			text, err := json.Marshal(a.Refused)
+			if err != nil {
+				return err
+			}
+			refused = truncated(string(text), 60_000)
+		}
+		in.Rows = append(in.Rows, []any{
+			a.id[:], a.Machine, a.Subject, string(a.Event), a.Key.Source, a.Key.Seq, a.Fingerprint[:], a.Actor, a.Reason,
+			string(a.Outcome), string(a.Detail), string(a.State), a.Version, a.ProofVersion, refused, a.Times, a.FirstAt, a.LastAt,
+		})
+	}
+	return tx.Merge(ctx, in, []string{"id"}, []string{"times"}, []string{"last_at"})
+}
+
+// truncated cuts what user code wrote too long. Cut JSON is kept as a JSON string.
+func truncated(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	quoted, _ := json.Marshal([]Refused{{Guard: "truncated", Reason: strings.ToValidUTF8(text[:limit/2], "")}})
+	return string(quoted)
+}
+
+func (j *journal) flushLater() {
+	defer j.writing.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), journalPatience)
+	defer cancel()
+	if err := j.flush(ctx); err != nil {
+		j.e.cfg.Logger.Error("counted attempts could not be written", "error", err)
+	}
+}
+
+// flush writes the counts, and now and then removes what is older than the retention.
+func (j *journal) flush(ctx context.Context) error {
+	j.mu.Lock()
+	counted := make([]*Attempt, 0, len(j.counted))
+	for _, a := range j.counted {
+		counted = append(counted, a)
+	}
+	clear(j.counted)
+	j.timer = nil
+	now := j.e.cfg.Now()
+	trim := now.Sub(j.trimmed) >= journalTrim
+	if trim {
+		j.trimmed = now
+	}
+	j.mu.Unlock()
+	if len(counted) > 0 {
+		err := j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, counted) })
+		if err != nil {
+			return err
+		}
+	}
+	if trim {
+		_, err := j.e.TrimAttempts(ctx, journalTrimMax)
+		return err
+	}
+	return nil
+}
+
+// close stops counting and writes what was counted.
+func (j *journal) close(ctx context.Context) error {
+	j.mu.Lock()
+	j.closed = true
+	if j.timer != nil && j.timer.Stop() {
+		j.writing.Done()
+	}
+	j.mu.Unlock()
+	j.writing.Wait()
+	return j.flush(ctx)
+}
+
+// TrimAttempts removes up to limit attempts last seen before the retention began and returns how
+// many it removed.
+func (e *Engine) TrimAttempts(ctx context.Context, limit int) (int, error) {
+	var ids []any
+	err := e.db.Each(ctx, `SELECT id FROM engine_attempts WHERE last_at < ? ORDER BY last_at LIMIT `+strconv.Itoa(limited(limit)),
+		[]any{e.cfg.Now().Add(-e.cfg.AttemptRetention)}, func(rows *sql.Rows) error {
+			var id []byte
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM engine_attempts WHERE id IN (?`+strings.Repeat(",?", len(ids)-1)+`)`, ids...)
+		return err
+	})
+	return len(ids), err
+}
+
+// AttemptQuery chooses a part of a subject's attempts.
+type AttemptQuery struct {
+	Limit int // default 100, at most 1,000; the latest
+}
+
+// Attempts returns a subject's journalled attempts by the time of their first occurrence, oldest
+// first. Counts of repeats lag by up to a second.
+func (e *Engine) Attempts(ctx context.Context, machine, id string, q AttemptQuery) ([]Attempt, error) {
+	var all []Attempt
+	err := e.db.Each(ctx, `SELECT `+strings.Join(attemptColumns, ", ")+` FROM engine_attempts
+		WHERE machine = ? AND subject = ? ORDER BY first_at DESC, id LIMIT `+strconv.Itoa(limited(q.Limit)),
+		[]any{machine, id}, func(rows *sql.Rows) error {
+			a, err := scanAttempt(rows)
+			all = append([]Attempt{a}, all...)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("attempts on %s %s: %w", machine, id, err)
+	}
+	return all, nil
+}
+
+func scanAttempt(rows *sql.Rows) (Attempt, error) {
+	var a Attempt
+	var id, print, refused []byte
+	err := rows.Scan(&id, &a.Machine, &a.Subject, &a.Event, &a.Key.Source, &a.Key.Seq, &print, &a.Actor, &a.Reason,
+		&a.Outcome, &a.Detail, &a.State, &a.Version, &a.ProofVersion, &refused, &a.Times, &a.FirstAt, &a.LastAt)
+	if err != nil {
+		return a, err
+	}
+	copy(a.id[:], id)
+	copy(a.Fingerprint[:], print)
+	if a.Key.Source == sourceCall {
+		a.Key = Key{}
+	}
+	a.FirstAt, a.LastAt = a.FirstAt.UTC(), a.LastAt.UTC()
+	if len(refused) > 0 {
+		return a, json.Unmarshal(refused, &a.Refused)
+	}
+	return a, nil
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// reader is where a round reads: the database, or a transaction.
+type reader interface {
+	Each(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error
+	Gorm(ctx context.Context) *gorm.DB
+	Dialect() sqldb.Dialect
+}
+
+// locking says what a round locks while it reads. Locks are for progress and for reading past an old
+// snapshot; what is true is decided by the conditional update.
+type locking uint8
+
+const (
+	lockNothing locking = iota
+	lockRows            // subjects, by primary key
+	lockAll             // keys and history as well: in a caller's transaction plain reads may be old
+)
+
+// Bounds of reading.
+const (
+	passesMax     = 4    // of deciding again in a richer world
+	keysPerQuery  = 500  // keys asked for in one statement
+	pastsPerQuery = 200  // subjects whose history is asked for in one statement
+	historyWindow = 1000 // transitions of one subject that a refusal looks back on
+)
+
+// read makes the world in which some items are decided: their rows first, then their keys, so that
+// no request is refused on a key read older than the row.
+func (e *Engine) read(ctx context.Context, from reader, items []*item, lock locking) (*world, error) {
+	w := &world{
+		lock: lock,
+		now:  e.cfg.Now(), rows: map[ref]any{}, keys: map[Key]*Transition{},
+		history: map[ref][]Transition{}, fresh: map[ref]bool{},
+	}
+	w.reset()
+	wanted := map[ref]bool{}
+	for _, it := range items {
+		wanted[it.ref()] = true
+	}
+	if err := e.readRows(ctx, from, w, wanted); err != nil {
+		return nil, err
+	}
+	return w, e.readKeys(ctx, from, w, items)
+}
+
+// readMore reads what deciding found lacking.
+func (e *Engine) readMore(ctx context.Context, from reader, w *world, items []*item) error {
+	if len(w.wantRow) > 0 {
+		if err := e.readRows(ctx, from, w, w.wantRow); err != nil {
+			return err
+		}
+		for r := range w.wantRow {
+			w.fresh[r] = true
+		}
+		clear(w.history) // older than the rows now
+		return e.readKeys(ctx, from, w, items)
+	}
+	return e.readHistory(ctx, from, w)
+}
+
+func (e *Engine) readRows(ctx context.Context, from reader, w *world, wanted map[ref]bool) error {
+	byMachine := map[string][]string{}
+	for r := range wanted {
+		byMachine[r.machine] = append(byMachine[r.machine], r.id)
+	}
+	for _, name := range sortedKeys(byMachine) {
+		ids := byMachine[name]
+		slices.Sort(ids)
+		rows, err := e.machines[name].row.load(from.Gorm(ctx), ids, w.lock != lockNothing && from.Dialect() == sqldb.MySQL)
+		if err != nil {
+			return fmt.Errorf("read %s rows: %w", name, err)
+		}
+		for id, row := range rows {
+			w.rows[ref{name, id}] = row
+		}
+	}
+	return nil
+}
+
+func (e *Engine) readKeys(ctx context.Context, from reader, w *world, items []*item) error {
+	bySource := map[string][]string{}
+	for _, it := range items {
+		if !it.keyless || it.inDoubt {
+			bySource[it.key.Source] = append(bySource[it.key.Source], it.key.Seq)
+		}
+	}
+	for _, source := range sortedKeys(bySource) {
+		seqs := bySource[source]
+		slices.Sort(seqs)
+		seqs = slices.Compact(seqs)
+		for len(seqs) > 0 {
+			n := min(keysPerQuery, len(seqs))
+			args := []any{source}
+			for _, seq := range seqs[:n] {
+				args = append(args, seq)
+			}
+			query := selectTransitions + ` WHERE source = ? AND seq IN (?` + strings.Repeat(",?", n-1) + `)` + w.lockClause(from)
+			err := eachTransition(ctx, from, query, args, func(t Transition) { w.keys[t.Key] = &t })
+			if err != nil {
+				return fmt.Errorf("read keys: %w", err)
+			}
+			seqs = seqs[n:]
+		}
+	}
+	return nil
+}
+
+func (e *Engine) readHistory(ctx context.Context, from reader, w *world) error {
+	wanted := make([]ref, 0, len(w.wantHistory))
+	for r := range w.wantHistory {
+		wanted = append(wanted, r)
+	}
+	slices.SortFunc(wanted, func(a, b ref) int {
+		if c := strings.Compare(a.machine, b.machine); c != 0 {
+			return c
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	for len(wanted) > 0 {
+		n := min(pastsPerQuery, len(wanted))
+		var where []string
+		var args []any
+		for _, r := range wanted[:n] {
+			w.history[r] = nil
+			version := e.machines[r.machine].row.versionOf(w.rows[r])
+			where = append(where, `(machine = ? AND subject = ? AND version > ?)`)
+			args = append(args, r.machine, r.id, version-historyWindow)
+		}
+		query := selectTransitions + ` WHERE ` + strings.Join(where, " OR ") + ` ORDER BY machine, subject, version` + w.lockClause(from)
+		err := eachTransition(ctx, from, query, args, func(t Transition) {
+			r := ref{t.Machine, t.Subject}
+			w.history[r] = append(w.history[r], t)
+		})
+		if err != nil {
+			return fmt.Errorf("read history: %w", err)
+		}
+		wanted = wanted[n:]
+	}
+	return nil
+}
+
+func (w *world) lockClause(from reader) string {
+	if w.lock == lockAll && from.Dialect() == sqldb.MySQL {
+		return ` FOR UPDATE`
+	}
+	return ""
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// transitionColumns is history in the order of its columns; scanTransition and transitionRow follow it.
+var transitionColumns = []string{
+	"machine", "subject", "version", "event", "from_status", "to_status", "source", "seq",
+	"fingerprint", "nonce", "actor", "reason", "input", "messages", "machine_version", "at",
+}
+
+var selectTransitions = `SELECT ` + strings.Join(transitionColumns, ", ") + ` FROM engine_transitions`
+
+func eachTransition(ctx context.Context, from reader, query string, args []any, f func(Transition)) error {
+	return from.Each(ctx, query, args, func(rows *sql.Rows) error {
+		t, err := scanTransition(rows)
+		if err == nil {
+			f(t)
+		}
+		return err
+	})
+}
+
+func scanTransition(rows *sql.Rows) (Transition, error) {
+	var t Transition
+	var print, input []byte
+	err := rows.Scan(&t.Machine, &t.Subject, &t.Version, &t.Event, &t.From, &t.To, &t.Key.Source, &t.Key.Seq,
+		&print, &t.nonce, &t.Actor, &t.Reason, &input, &t.Messages, &t.MachineVersion, &t.At)
+	if err != nil {
+		return t, err
+	}
+	if len(input) > 0 {
+		t.Input = json.RawMessage(input)
+	}
+	if len(print) != len(t.Fingerprint) {
+		return t, fmt.Errorf("transition %s %s %d: fingerprint of %d bytes", t.Machine, t.Subject, t.Version, len(print))
+	}
+	copy(t.Fingerprint[:], print)
+	t.At = t.At.UTC()
+	return t, nil
+}
+
+func transitionRow(t Transition) []any {
+	var input any
+	if t.Input != nil {
+		input = string(t.Input)
+	}
+	return []any{
+		t.Machine, t.Subject, t.Version, string(t.Event), string(t.From), string(t.To), t.Key.Source, t.Key.Seq,
+		t.Fingerprint[:], t.nonce, t.Actor, t.Reason, input, t.Messages, t.MachineVersion, t.At,
+	}
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// errLostRace says that a conditional update or a unique key met somebody else's row.
+var errLostRace = errors.New("lost a race")
+
+// culprit is the failure of one item's own code inside a shared transaction.
+type culprit struct {
+	item   *item
+	action string
+	err    error
+}
+
+func (c *culprit) Error() string { return c.err.Error() }
+func (c *culprit) Unwrap() error { return c.err }
+
+// recoverFrom decides what becomes of a batch whose transaction did not commit. The transaction has
+// been rolled back, or its COMMIT is in doubt.
+func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error) []*batch {
+	b.failure = err
+	var bad *culprit
+	var commit *sqldb.CommitError
+	class := sqldb.Classify(err)
+	switch {
+	case errors.As(err, &commit) && commit.Unknown:
+		e.doubt(b, r)
+		return e.again(b, 1)
+	case errors.As(err, &bad):
+		return b.without(bad, r)
+	case errors.Is(err, errLostRace):
+		b.lock = true // decide on locked rows from now on: progress is certain
+		return e.again(b, 1)
+	case class == sqldb.ClassDuplicate && b.tries < 2:
+		b.lock = true // a twin's key or subject, which the next read will show
+		return e.again(b, 1)
+	case class == sqldb.ClassCanceled && ctx.Err() != nil:
+		b.giveUp(ctx.Err())
+		return nil
+	case class == sqldb.ClassLockWait:
+		return e.again(b, 3) // each of these has waited long already
+	case class.Transient() || class == sqldb.ClassCanceled:
+		return e.again(b, 1)
+	}
+	if len(b.items) > 1 {
+		return b.halves()
+	}
+	b.failAll(err)
+	return nil
+}
+
+// doubt marks everything that the lost COMMIT carried. Running the same keyed requests again settles
+// it, because they queue behind the locks of the transaction in doubt; a read would not.
+func (e *Engine) doubt(b *batch, r *round) {
+	for _, s := range r.w.order {
+		for _, mv := range s.moves {
+			mv.item.inDoubt = true
+		}
+	}
+	b.lock = true
+	if b.settleBy.IsZero() {
+		b.settleBy = time.Now().Add(e.cfg.Settle) // real time: it bounds waiting, it dates nothing
+	}
+}
+
+// again tries a batch once more, or splits it so that one bad row cannot hold the others, or ends it.
+func (e *Engine) again(b *batch, cost int) []*batch {
+	b.tries += cost
+	limit := e.cfg.Tries
+	if !b.settleBy.IsZero() {
+		limit = 1 << 20 // bounded by the time to settle
+	}
+	if b.tries < limit {
+		return []*batch{b}
+	}
+	if len(b.items) > 1 {
+		return b.halves()
+	}
+	b.giveUp(b.failure)
+	return nil
+}
+
+// without runs the others as a batch and the culprit alone; a culprit that was alone has its answer.
+func (b *batch) without(bad *culprit, r *round) []*batch {
+	if len(b.items) == 1 {
+		b.answerCulprit(bad, r)
+		return nil
+	}
+	rest := &batch{lock: b.lock, settleBy: b.settleBy}
+	for _, it := range b.items {
+		if it != bad.item {
+			rest.items = append(rest.items, it)
+		}
+	}
+	return []*batch{rest, {items: []*item{bad.item}, lock: b.lock, settleBy: b.settleBy}}
+}
+
+func (b *batch) answerCulprit(bad *culprit, r *round) {
+	for _, s := range r.w.order {
+		for _, mv := range s.moves {
+			if mv.item == bad.item {
+				v := r.w.undo(mv, bad)
+				bad.item.finish(v.result)
+				return
+			}
+		}
+	}
+	b.failAll(bad.err)
+}
+
+// halves splits a batch to find what is wrong with it.
+func (b *batch) halves() []*batch {
+	n := len(b.items) / 2
+	return []*batch{
+		{items: b.items[:n], lock: b.lock, settleBy: b.settleBy},
+		{items: b.items[n:], lock: b.lock, settleBy: b.settleBy},
+	}
+}
+
+// giveUp ends a batch whose tries or time are used up.
+func (b *batch) giveUp(err error) {
+	for _, it := range b.items {
+		switch class := sqldb.Classify(err); {
+		case it.done:
+		case it.inDoubt:
+			it.finish(Result{Outcome: Unknown, RetryAfter: retryAfter(Unknown, "")})
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+			it.reject(err)
+		case class == sqldb.ClassUnavailable:
+			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, "")})
+		default:
+			it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
+		}
+	}
+}
+
+// failAll ends a batch with a fault.
+func (b *batch) failAll(err error) {
+	for _, it := range b.items {
+		if !it.done {
+			it.reject(fmt.Errorf("write: %w", err))
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Transition is one row of history. It is written once and never changed.
+type Transition struct {
+	Machine        string          `json:"machine"`
+	Subject        string          `json:"subject"`
+	Version        int64           `json:"version"` // 1 is the creation or adoption
+	Event          Event           `json:"event"`
+	From           State           `json:"from"` // "" on the first transition
+	To             State           `json:"to"`
+	Key            Key             `json:"-"` // zero where the caller gave none
+	Fingerprint    [32]byte        `json:"-"` // of machine, subject, event and canonical input
+	Actor          string          `json:"actor"`
+	Reason         string          `json:"reason"`
+	Input          json.RawMessage `json:"input,omitempty"` // canonical
+	Messages       int             `json:"messages"`        // how many it emitted
+	MachineVersion string          `json:"machine_version"`
+	At             time.Time       `json:"at"` // UTC, microseconds
+
+	nonce int64 // drawn per call: tells a settled commit from a twin's
+}
+
+// Refused is one guard or action that said no.
+type Refused struct {
+	Guard  string `json:"guard"`
+	Reason string `json:"reason"`
+}
+
+// Result is the full answer to one request. Machine, ID and Event repeat what was asked (ID is the
+// first subject's on a replayed creation); State and Version are the subject's at the time of the
+// answer. Results are values and safe to share once returned.
+type Result struct {
+	Outcome Outcome
+	Detail  Detail
+
+	Machine string
+	ID      string
+	Event   Event
+	State   State // "" where there is no subject
+	Version int64
+
+	Proof      *Transition   // the transition that proves the outcome, where there is one
+	Refused    []Refused     // all failing guards, on illegal/guard
+	RetryAfter time.Duration // when asking again makes sense; 0 where it does not
+
+	DryRun bool // nothing was written; Applied means "would be"
+
+	row any   // the row as created
+	err error // a fault: no outcome
+}
+
+// Err is nil for applied and already. For every other outcome it is an *Error that matches exactly
+// one sentinel; for a fault it is that fault, wrapped, and matches none.
+func (r Result) Err() error {
+	switch {
+	case r.err != nil:
+		return r.err
+	case r.Outcome.Success():
+		return nil
+	}
+	return &Error{Result: r}
+}

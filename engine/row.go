@@ -1,0 +1,321 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// rowType is what the engine knows of a user's row: its table, the fields it drives, the others.
+type rowType struct {
+	table   string
+	id      *schema.Field
+	state   *schema.Field
+	version *schema.Field
+	others  []*schema.Field // columns that actions may change
+	touched []*schema.Field // columns that carry the time of the last change
+	intID   bool
+
+	// What needs the row's Go type.
+	copyRow func(any) any
+	find    func(*gorm.DB) ([]any, error)
+	create  func(*gorm.DB, []any) error
+
+	rebind func(schema.Namer) (*rowType, error) // the same for another naming strategy
+}
+
+// newRowType reads the tags of S under gorm's default naming.
+func newRowType[S any]() (*rowType, error) { return bindRowType[S](schema.NamingStrategy{}) }
+
+func bindRowType[S any](namer schema.Namer) (*rowType, error) {
+	parsed, err := schema.Parse(new(S), &sync.Map{}, namer)
+	if err != nil {
+		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
+	}
+	r := &rowType{
+		table:   parsed.Table,
+		copyRow: func(row any) any { c := *row.(*S); return &c },
+		find: func(db *gorm.DB) ([]any, error) {
+			var rows []*S
+			if err := db.Find(&rows).Error; err != nil {
+				return nil, err
+			}
+			out := make([]any, len(rows))
+			for i, row := range rows {
+				out[i] = row
+			}
+			return out, nil
+		},
+		create: func(db *gorm.DB, rows []any) error {
+			typed := make([]*S, len(rows))
+			for i, row := range rows {
+				typed[i] = row.(*S)
+			}
+			return db.Omit(clause.Associations).Create(typed).Error
+		},
+		rebind: bindRowType[S],
+	}
+	if err := r.fields(parsed); err != nil {
+		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
+	}
+	return r, nil
+}
+
+// fields finds the driven fields by their tags and checks that the engine can trust them.
+func (r *rowType) fields(parsed *schema.Schema) error {
+	var mistakes []error
+	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	driven := map[string]**schema.Field{"id": &r.id, "state": &r.state, "version": &r.version}
+	for _, f := range parsed.Fields {
+		tag, tagged := f.Tag.Lookup("engine")
+		switch place := driven[tag]; {
+		case tagged && place == nil:
+			mistake("field %s: engine tag %q: want id, state or version", f.Name, tag)
+		case tagged && *place != nil:
+			mistake("fields %s and %s are both tagged %q", (*place).Name, f.Name, tag)
+		case tagged && f.DBName == "":
+			mistake("field %s is tagged %q but has no column", f.Name, tag)
+		case tagged:
+			*place = f
+		case f.DBName == "" || !f.Updatable:
+		case f.AutoUpdateTime > 0:
+			r.touched = append(r.touched, f)
+		default:
+			r.others = append(r.others, f)
+		}
+	}
+	for _, tag := range []string{"id", "state", "version"} {
+		if *driven[tag] == nil {
+			mistake("no field is tagged `engine:%q`", tag)
+		}
+	}
+	if len(mistakes) > 0 {
+		return errors.Join(mistakes...)
+	}
+	return r.trust()
+}
+
+func (r *rowType) trust() error {
+	var mistakes []error
+	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	switch kind := r.id.FieldType.Kind(); kind {
+	case reflect.String:
+	case reflect.Int64:
+		r.intID = true
+	default:
+		mistake("field %s: the key must be a string or an int64, not %v", r.id.Name, r.id.FieldType)
+	}
+	if !r.id.PrimaryKey {
+		mistake("field %s: the key must be the primary key", r.id.Name)
+	}
+	if r.state.FieldType.Kind() != reflect.String {
+		mistake("field %s: the state must be a string, not %v", r.state.Name, r.state.FieldType)
+	}
+	if r.version.FieldType.Kind() != reflect.Int64 {
+		mistake("field %s: the version must be an int64, not %v", r.version.Name, r.version.FieldType)
+	}
+	for _, f := range []*schema.Field{r.state, r.version} {
+		if f.Updatable {
+			mistake("field %s: Save could overwrite it past the engine; tag it `gorm:\"<-:create\"`", f.Name)
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// load reads the rows of some keys; locked by primary key where lock is set and the database knows
+// row locks. Keys without a row are left out.
+func (r *rowType) load(db *gorm.DB, ids []string, lock bool) (map[string]any, error) {
+	keys := make([]any, 0, len(ids))
+	for _, id := range ids {
+		if key, ok := r.key(id); ok {
+			keys = append(keys, key)
+		}
+	}
+	found := make(map[string]any, len(keys))
+	const chunk = 1000
+	for len(keys) > 0 {
+		n := min(chunk, len(keys))
+		q := db.Table(r.table).Where(clause.IN{Column: clause.Column{Name: r.id.DBName}, Values: keys[:n]}).
+			Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}})
+		if lock {
+			q = q.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+		}
+		rows, err := r.find(q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			found[r.idOf(row)] = row
+		}
+		keys = keys[n:]
+	}
+	return found, nil
+}
+
+// unadopted reads rows that the engine has not adopted yet.
+func (r *rowType) unadopted(db *gorm.DB, limit int) ([]any, error) {
+	return r.find(db.Table(r.table).
+		Where(clause.Eq{Column: clause.Column{Name: r.version.DBName}, Value: 0}).
+		Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}}).Limit(limit))
+}
+
+// key is an id as the database's own type; false if it cannot be one.
+func (r *rowType) key(id string) (any, bool) {
+	if !r.intID {
+		return id, id != ""
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == id
+}
+
+var background = context.Background() // gorm's field accessors want a context and do not use it
+
+func (r *rowType) idOf(row any) string {
+	v, _ := r.id.ValueOf(background, reflect.ValueOf(row))
+	if r.intID {
+		n := v.(int64)
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	return reflect.ValueOf(v).String()
+}
+
+func (r *rowType) stateOf(row any) State {
+	v, _ := r.state.ValueOf(background, reflect.ValueOf(row))
+	return State(reflect.ValueOf(v).String())
+}
+
+func (r *rowType) versionOf(row any) int64 {
+	v, _ := r.version.ValueOf(background, reflect.ValueOf(row))
+	return reflect.ValueOf(v).Int()
+}
+
+// move writes state, version and time of change into a row in memory.
+func (r *rowType) move(row any, to State, version int64, now time.Time) error {
+	rv := reflect.ValueOf(row)
+	if err := r.state.Set(background, rv, string(to)); err != nil {
+		return err
+	}
+	if err := r.version.Set(background, rv, version); err != nil {
+		return err
+	}
+	for _, f := range r.touched {
+		if err := f.Set(background, rv, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapshot is the database values of the columns that actions may change.
+func (r *rowType) snapshot(row any) ([]driver.Value, error) {
+	values := make([]driver.Value, len(r.others))
+	for i, f := range r.others {
+		v, err := columnValue(f, row)
+		if err != nil {
+			return nil, err
+		}
+		if b, ok := v.([]byte); ok {
+			v = bytes.Clone(b) // the row may be changed in place
+		}
+		values[i] = v
+	}
+	return values, nil
+}
+
+func columnValue(f *schema.Field, row any) (driver.Value, error) {
+	v, _ := f.ValueOf(background, reflect.ValueOf(row))
+	value, err := driver.DefaultParameterConverter.ConvertValue(v)
+	if err != nil {
+		return nil, fmt.Errorf("column %s: %w", f.DBName, err)
+	}
+	return value, nil
+}
+
+// changed is the columns whose values differ from a snapshot, with those of the time of change.
+func (r *rowType) changed(row any, before []driver.Value) (columns []string, values []any, err error) {
+	for i, f := range r.others {
+		v, err := columnValue(f, row)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !equalValues(before[i], v) {
+			columns, values = append(columns, f.DBName), append(values, v)
+		}
+	}
+	for _, f := range r.touched {
+		v, err := columnValue(f, row)
+		if err != nil {
+			return nil, nil, err
+		}
+		columns, values = append(columns, f.DBName), append(values, v)
+	}
+	return columns, values, nil
+}
+
+func equalValues(a, b driver.Value) bool {
+	switch x := a.(type) {
+	case []byte:
+		y, ok := b.([]byte)
+		return ok && (x == nil) == (y == nil) && bytes.Equal(x, y)
+	case time.Time:
+		y, ok := b.(time.Time)
+		return ok && x.Equal(y)
+	}
+	return a == b
+}
+
+// canonical is a new row as the input of its own creation, for events that declare no input: every
+// column but the key, the driven ones and the times that gorm fills in.
+func (r *rowType) canonical(row any) (json.RawMessage, error) {
+	content := map[string]any{}
+	for _, f := range r.others {
+		if f.AutoCreateTime > 0 || f == r.id {
+			continue
+		}
+		v, err := columnValue(f, row)
+		if err != nil {
+			return nil, err
+		}
+		content[f.DBName] = v
+	}
+	return json.Marshal(content) // sorts the columns
+}
+
+func (r *rowType) String() string {
+	return strings.Join([]string{r.table, r.id.DBName, r.state.DBName, r.version.DBName}, " ")
+}
+
+// Load reads one subject's row as a value of its own. It matches ErrNotFound if there is none.
+func Load[S any](ctx context.Context, e *Engine, machine, id string) (*S, error) {
+	m := e.machines[machine]
+	if m == nil {
+		return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
+	}
+	rows, err := m.row.load(e.db.Gorm(ctx), []string{id}, false)
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s: %w", machine, id, err)
+	}
+	row, ok := rows[id].(*S)
+	switch {
+	case rows[id] == nil:
+		return nil, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
+	case !ok:
+		return nil, fmt.Errorf("read %s %s: the row is a %T, not a %T", machine, id, rows[id], row)
+	}
+	return row, nil
+}

@@ -1,0 +1,91 @@
+-- The engine's tables, for the MySQL family. Identifiers are VARBINARY: they compare byte by byte.
+-- Times are UTC with microseconds and are written by the engine, never by the database.
+
+CREATE TABLE engine_machines (
+  name        VARBINARY(64)  NOT NULL COMMENT 'machine',
+  hash        VARBINARY(64)  NOT NULL COMMENT 'machine version: hash of the description',
+  description MEDIUMTEXT     NOT NULL COMMENT 'states, events and edges as JSON',
+  first_seen  DATETIME(6)    NOT NULL COMMENT 'when an engine first ran this version',
+  PRIMARY KEY (name, hash)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='every definition that ever ran, so that old history stays checkable';
+
+CREATE TABLE engine_transitions (
+  machine         VARBINARY(64)  NOT NULL COMMENT 'machine',
+  subject         VARBINARY(128) NOT NULL COMMENT 'key of the row that moved; BIGINT keys in decimal',
+  version         BIGINT         NOT NULL COMMENT 'version the subject got; 1 is creation or adoption',
+  event           VARBINARY(64)  NOT NULL COMMENT 'event',
+  from_status     VARBINARY(64)  NOT NULL COMMENT 'state before; empty on the first transition',
+  to_status       VARBINARY(64)  NOT NULL COMMENT 'state after',
+  source          VARBINARY(128) NOT NULL COMMENT 'who asked; call where the caller gave no key',
+  seq             VARBINARY(255) NOT NULL COMMENT 'the asker''s own number for the request',
+  fingerprint     BINARY(32)     NOT NULL COMMENT 'SHA-256 of machine, subject, event and canonical input',
+  nonce           BIGINT         NOT NULL COMMENT 'drawn per call: tells a settled commit from a twin''s',
+  actor           VARCHAR(190)   NOT NULL COMMENT 'who is shown as having done it',
+  reason          VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',
+  input           MEDIUMTEXT              COMMENT 'canonical input as JSON; null where the event takes none',
+  messages        INT            NOT NULL COMMENT 'how many messages it emitted',
+  machine_version VARBINARY(64)  NOT NULL COMMENT 'engine_machines.hash that decided it',
+  at              DATETIME(6)    NOT NULL COMMENT 'when it was decided',
+  PRIMARY KEY (machine, subject, version),
+  UNIQUE KEY request (source, seq)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='history: append-only, one row per applied transition';
+
+CREATE TABLE engine_attempts (
+  id            BINARY(16)     NOT NULL COMMENT 'hash of what was asked, by whom, and the verdict: equal attempts share a row',
+  machine       VARBINARY(64)  NOT NULL COMMENT 'machine',
+  subject       VARBINARY(128) NOT NULL COMMENT 'key of the row that was asked to move',
+  event         VARBINARY(64)  NOT NULL COMMENT 'event',
+  source        VARBINARY(128) NOT NULL COMMENT 'who asked; call where the caller gave no key',
+  seq           VARBINARY(255) NOT NULL COMMENT 'the asker''s number; empty where the caller gave no key',
+  fingerprint   BINARY(32)     NOT NULL COMMENT 'as in engine_transitions',
+  actor         VARCHAR(190)   NOT NULL COMMENT 'who is shown as having tried',
+  reason        VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',
+  outcome       VARBINARY(16)  NOT NULL COMMENT 'verdict',
+  detail        VARBINARY(32)  NOT NULL COMMENT 'kind of the verdict',
+  status        VARBINARY(64)  NOT NULL COMMENT 'state of the subject then',
+  version       BIGINT         NOT NULL COMMENT 'version of the subject then',
+  proof_version BIGINT         NOT NULL COMMENT 'version of the proving transition; 0 where there is none',
+  refused       TEXT                    COMMENT 'guards that said no, as JSON',
+  times         BIGINT         NOT NULL COMMENT 'how often; repeats are counted each second and may be lost in a crash',
+  first_at      DATETIME(6)    NOT NULL COMMENT 'when first',
+  last_at       DATETIME(6)    NOT NULL COMMENT 'when last',
+  PRIMARY KEY (id),
+  KEY subject (machine, subject, first_at),
+  KEY age (last_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='journal of requests that moved nothing: refusals and repeats';
+
+CREATE TABLE engine_messages (
+  machine     VARBINARY(64)  NOT NULL COMMENT 'machine of the transition that caused it',
+  subject     VARBINARY(128) NOT NULL COMMENT 'subject of that transition',
+  version     BIGINT         NOT NULL COMMENT 'version of that transition',
+  ordinal     INT            NOT NULL COMMENT 'place among the transition''s messages, from 1',
+  type        VARBINARY(128) NOT NULL COMMENT 'such as order.paid',
+  data        MEDIUMTEXT     NOT NULL COMMENT 'body as JSON',
+  status      VARBINARY(16)  NOT NULL COMMENT 'pending, sent or parked',
+  tries       INT            NOT NULL COMMENT 'how often it was tried',
+  next_at     DATETIME(6)    NOT NULL COMMENT 'not to be tried before',
+  lease_owner VARBINARY(64)  NOT NULL COMMENT 'who has claimed it; empty for nobody',
+  lease_epoch BIGINT         NOT NULL COMMENT 'grows with each claim; a late holder is refused by it',
+  lease_until DATETIME(6)             COMMENT 'end of the claim',
+  sent_at     DATETIME(6)             COMMENT 'when it was delivered',
+  problem     VARCHAR(1000)  NOT NULL COMMENT 'why the last try failed, or why it is parked',
+  created_at  DATETIME(6)    NOT NULL COMMENT 'time of the transition',
+  PRIMARY KEY (machine, subject, version, ordinal),
+  KEY queue (status, next_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='outbox: what leaves the process because a transition committed';
+
+CREATE TABLE engine_timers (
+  machine     VARBINARY(64)  NOT NULL COMMENT 'machine',
+  subject     VARBINARY(128) NOT NULL COMMENT 'subject the timer is tied to',
+  entered     BIGINT         NOT NULL COMMENT 'version of the entry into the state whose visit the timer belongs to',
+  name        VARBINARY(64)  NOT NULL COMMENT 'name, once per visit',
+  event       VARBINARY(64)  NOT NULL COMMENT 'event it fires',
+  due_at      DATETIME(6)    NOT NULL COMMENT 'when it fires',
+  status      VARBINARY(16)  NOT NULL COMMENT 'armed, fired or stopped',
+  lease_owner VARBINARY(64)  NOT NULL COMMENT 'who has claimed it; empty for nobody',
+  lease_epoch BIGINT         NOT NULL COMMENT 'grows with each claim',
+  lease_until DATETIME(6)             COMMENT 'end of the claim',
+  armed_at    DATETIME(6)    NOT NULL COMMENT 'time of the transition that armed it',
+  PRIMARY KEY (machine, subject, entered, name),
+  KEY due (status, due_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='durable timers, written with the transition that arms them';
