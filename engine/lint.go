@@ -103,7 +103,7 @@ func lintSharedTargets(d Description) []Finding {
 	for _, s := range d.States {
 		var events, undecided []Event
 		for _, e := range d.Edges {
-			if e.To == s.Name && e.From != e.To && !slices.Contains(events, e.Event) {
+			if e.To == s.Name && e.From != "" && e.From != e.To && !slices.Contains(events, e.Event) {
 				events = append(events, e.Event)
 				if !counts[e.Event] {
 					undecided = append(undecided, e.Event)
