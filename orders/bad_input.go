@@ -1,0 +1,55 @@
+package orders
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+
+	"example.com/orderd/engine"
+)
+
+// BadInput says which field of what a caller sent is wrong, and how. It matches engine.ErrBadRequest:
+// nothing was looked up and nothing is kept.
+type BadInput struct {
+	Field   string // as the caller wrote it: "items[3].quantity"
+	Problem string
+}
+
+// Error names the field and the problem.
+func (e *BadInput) Error() string { return e.Field + ": " + e.Problem }
+
+// Unwrap returns engine.ErrBadRequest.
+func (e *BadInput) Unwrap() error { return engine.ErrBadRequest }
+
+func bad(field, format string, args ...any) error {
+	return &BadInput{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// checkText refuses text that is too short, too long (both in bytes) or cannot be shown on one line.
+func checkText(field, text string, least, most int) error {
+	switch {
+	case len(text) < least:
+		return bad(field, "missing")
+	case len(text) > most:
+		return bad(field, "%d bytes, at most %d", len(text), most)
+	case !utf8.ValidString(text):
+		return bad(field, "not UTF-8")
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			return bad(field, "has a control character")
+		}
+	}
+	return nil
+}
+
+// checkMoney refuses what is not a positive amount of a known currency.
+func checkMoney(amount int64, currency string) error {
+	if amount < 1 || amount > AmountMax {
+		return bad("amount", "want 1 to 2^53-1 minor units")
+	}
+	if _, known := Exponent(currency); !known {
+		return bad("currency", "want an ISO 4217 code such as EUR")
+	}
+	return nil
+}
