@@ -84,7 +84,7 @@ var batchTests = map[string]func(*testing.T, *bench){
 		}{
 			{"void", want{engine.Illegal, engine.GuardRefused, "posted", 1, -1}},
 			{"nowhere", want{engine.Illegal, engine.GuardRefused, "posted", 1, -1}},
-			{"fault", want{}}, {"boom", want{}},
+			{"fault", want{}}, {"boom", want{}}, {"swallow", want{}},
 		} {
 			var rs []engine.Request
 			var wants []want

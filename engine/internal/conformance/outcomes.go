@@ -118,7 +118,7 @@ var outcomeTests = map[string]func(*testing.T, *bench){
 	},
 	"a fault of user code is an error and no outcome": func(t *testing.T, b *bench) {
 		b.at(t, "a")
-		for _, place := range []string{"fault", "boom"} {
+		for _, place := range []string{"fault", "boom", "swallow"} {
 			r, err := b.app.Apply(t.Context(), scanned(keyed("a", "scan", place), place))
 			expect(t, r, err, want{})
 			if err == nil || r.Err() == nil {

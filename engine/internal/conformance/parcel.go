@@ -102,6 +102,10 @@ func parcelDefinition() engine.Definition[parcel] {
 						if c.Input.Place == "void" {
 							return engine.Refuse("%s has no books", c.Input.Place)
 						}
+						if c.Input.Place == "swallow" {
+							_ = tx.Exec("INSERT INTO no_such_table VALUES (1)").Error
+							return nil
+						}
 						if c.Input.Place == "boom" {
 							panic("boom")
 						}

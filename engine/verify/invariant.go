@@ -1,0 +1,42 @@
+package verify
+
+// Invariant is something that holds in every healthy database, whatever was asked of it and whatever
+// failed meanwhile.
+type Invariant struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+// Ids of the invariants, as findings carry them.
+const (
+	Head        = "I1"
+	Path        = "I2"
+	GapFree     = "I3"
+	EffectOnce  = "I4"
+	Idempotency = "I5"
+	Money       = "I6"
+	NoPhantom   = "I8"
+	Outbox      = "I9"
+	Timers      = "I12"
+	Terminal    = "I13"
+	Live        = "I16"
+)
+
+// Invariants explains every id that a finding can carry.
+func Invariants() []Invariant {
+	return []Invariant{
+		{Head, "a row's state and version are those of its last transition"},
+		{Path, "history begins with a creation or an adoption, each transition begins where the one before ended, " +
+			"and each was an edge of the machine version that decided it"},
+		{GapFree, "the versions of a subject's transitions are 1 to n, each once"},
+		{EffectOnce, "a key has at most one transition, and the database itself sees to it"},
+		{Idempotency, "a transition's fingerprint is that of its request, and no repeat was answered against it"},
+		{Money, "sums kept on a row are the sums of their parts, in one currency and within their bounds"},
+		{NoPhantom, "every history has its row, every row driven by the engine has its history, and nothing stands " +
+			"in the journal of refusals that took effect"},
+		{Outbox, "a transition has exactly the messages that it counts, and every message has its transition"},
+		{Timers, "every timer belongs to a transition into a state"},
+		{Terminal, "nothing follows a state without exits"},
+		{Live, "the machine knows the state that a row is in"},
+	}
+}

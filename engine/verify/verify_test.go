@@ -1,0 +1,159 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/sqlitedb"
+	"example.com/orderd/engine/verify"
+	"example.com/orderd/internal/sqldb"
+)
+
+func TestAHealthyDatabaseHasNoFindings(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		fill(t, db)
+		for name, opts := range map[string]verify.Options{
+			"in usual parts": {},
+			"in small parts": verify.Options{}.InSmallParts(2, 3, 3),
+			"one by one":     verify.Options{}.InSmallParts(1, 1, 1),
+		} {
+			t.Run(name, func(t *testing.T) {
+				report := run(t, db, opts)
+				assert.Empty(t, report.Findings)
+				assert.EqualValues(t, 5+3+3, report.Subjects)
+				assert.EqualValues(t, 5*5+2+1+3+1, report.Transitions)
+				assert.EqualValues(t, 5*3+2, report.Messages)
+				assert.EqualValues(t, 5*7, report.Attempts)
+				assert.Empty(t, report.Tableless)
+				assert.False(t, report.Truncated)
+			})
+		}
+	})
+}
+
+func TestHistoryIsCheckedWithoutTheTableOfItsRows(t *testing.T) {
+	db := enginetest.SQLite(t)
+	fill(t, db)
+	require.NoError(t, db.Exec(`UPDATE engine_transitions SET from_status = 'sent' WHERE subject = 'b1' AND version = 3`).Error)
+	report := run(t, db, verify.Options{Machines: []engine.AnyMachine{crateMachine(t)}})
+	assert.Equal(t, []string{"I2 box b1 3"}, told(report))
+	assert.Equal(t, []string{"box"}, report.Tableless)
+	assert.EqualValues(t, 3, report.Subjects)
+}
+
+func TestRowsAreFoundUnderTheNamesOfTheDatabase(t *testing.T) {
+	db := enginetest.SQLite(t)
+	db.NamingStrategy = schema.NamingStrategy{TablePrefix: "shop_"}
+	walkBox(t, prepare(t, db), "b1")
+	report := run(t, db, verify.Options{})
+	assert.Empty(t, report.Findings)
+	assert.EqualValues(t, 1, report.Subjects)
+	require.NoError(t, db.Exec(`UPDATE shop_boxes SET status = 'sent'`).Error)
+	assert.Equal(t, []string{"I1 box b1 5"}, told(run(t, db, verify.Options{})))
+}
+
+func TestARowOfAStateThatTheMachineHasLostIsFound(t *testing.T) {
+	db := enginetest.SQLite(t)
+	fill(t, db)
+	type later crate // the next deploy
+	m, err := engine.NewMachine(engine.Definition[later]{
+		Name:   "crate",
+		Events: map[engine.Event]engine.Spec{"build": {}},
+		Edges:  []engine.Edge[later]{{Event: "build", To: "standing"}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, db.Exec(`ALTER TABLE crates_of_wood RENAME TO laters`).Error)
+	report := run(t, db, verify.Options{Machines: []engine.AnyMachine{boxMachine(t), m}})
+	assert.Equal(t, []string{"I16 crate 10 2"}, told(report), "its history was legal then and still is")
+}
+
+func TestFindingsAreBounded(t *testing.T) {
+	db := enginetest.SQLite(t)
+	fill(t, db)
+	require.NoError(t, db.Exec(`UPDATE boxes SET version = version + 1 WHERE version > 0`).Error)
+	report := run(t, db, verify.Options{MaxFindings: 3})
+	assert.Len(t, report.Findings, 3)
+	assert.Equal(t, 7, report.Total)
+	assert.True(t, report.Truncated)
+}
+
+func TestProgressIsTold(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		fill(t, db)
+		var last, calls int64
+		report := run(t, db, verify.Options{Progress: func(done, about int64) {
+			assert.GreaterOrEqual(t, done, last)
+			assert.GreaterOrEqual(t, about, done)
+			last = done
+			calls++
+		}}.InSmallParts(2, 3, 3))
+		assert.Equal(t, report.Transitions, last)
+		assert.Greater(t, calls, int64(5))
+	})
+}
+
+func TestChecksOfOnesOwnAreRun(t *testing.T) {
+	db := enginetest.SQLite(t)
+	fill(t, db)
+	heavy := verify.Check{Name: "crates", Run: func(ctx context.Context, db *gorm.DB, found func(verify.Finding)) error {
+		var n int64
+		if err := db.Model(&crate{}).Count(&n).Error; err != nil {
+			return err
+		}
+		found(verify.Finding{Invariant: verify.Money, Machine: "crate", Text: "all of them"})
+		return nil
+	}}
+	assert.Equal(t, []string{"I6 crate  0"}, told(run(t, db, verify.Options{Extra: []verify.Check{heavy}})))
+
+	failure := errors.New("no paper")
+	broken := verify.Check{Name: "paper", Run: func(context.Context, *gorm.DB, func(verify.Finding)) error { return failure }}
+	report, err := verify.Run(context.Background(), db, verify.Options{Extra: []verify.Check{heavy, broken}})
+	require.ErrorIs(t, err, failure)
+	assert.ErrorContains(t, err, "check paper")
+	assert.Equal(t, 1, report.Total, "what was found before is not lost")
+}
+
+func TestAWalkThatCannotFinishSaysSo(t *testing.T) {
+	db, err := sqlitedb.Open(filepath.Join(t.TempDir(), "empty.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		pool, _ := db.DB()
+		_ = pool.Close()
+	})
+	_, err = verify.Run(context.Background(), db, verify.Options{})
+	var version *sqldb.VersionError
+	require.ErrorAs(t, err, &version)
+
+	full := enginetest.SQLite(t)
+	fill(t, full)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = verify.Run(ctx, full, verify.Options{Progress: func(int64, int64) { cancel() }}.InSmallParts(1, 1, 1))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestEveryInvariantIsExplained(t *testing.T) {
+	explained := map[string]bool{}
+	for _, i := range verify.Invariants() {
+		assert.NotEmpty(t, i.Text)
+		assert.False(t, explained[i.ID], i.ID)
+		explained[i.ID] = true
+	}
+	for _, c := range corruptions {
+		for _, want := range c.want {
+			id := want[:len("I1")]
+			if want[2] != ' ' {
+				id = want[:len("I12")]
+			}
+			assert.True(t, explained[id], id)
+		}
+	}
+}
