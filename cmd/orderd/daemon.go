@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"example.com/orderd/cmd/orderd/internal/api"
+	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/cmd/orderd/internal/callback"
+	"example.com/orderd/cmd/orderd/internal/database"
+	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/cmd/orderd/internal/telemetry"
+	"example.com/orderd/cmd/orderd/internal/web"
+	"example.com/orderd/engine"
+	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/orders"
+	"example.com/orderd/orders/provider"
+)
+
+// config is all that a daemon is told.
+type config struct {
+	settings
+	secrets secrets
+
+	db     string // as database.Open takes it
+	public string // how others reach it
+	local  string // how it reaches itself
+	dev    bool
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+// daemon is everything between a database and an HTTP handler.
+type daemon struct {
+	config
+	database *database.Database
+	engine   *engine.Engine
+	shop     *orders.Shop
+	ring     *auth.Keyring
+	metrics  *telemetry.Metrics
+	api      api.API
+	handler  http.Handler
+
+	draining atomic.Bool // told to stop: no longer ready
+}
+
+// newDaemon opens the database, which must be migrated, and puts everything on it together. Close
+// ends it.
+func newDaemon(ctx context.Context, c config) (*daemon, error) {
+	db, err := database.Open(ctx, c.db)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{config: c, database: db, metrics: telemetry.NewMetrics()}
+	if err := d.assemble(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
+}
+
+// assemble puts engine, shop and handlers on the open database.
+func (d *daemon) assemble(ctx context.Context) (err error) {
+	if err := sqldb.CheckVersion(ctx, d.database.SQL, schema); err != nil {
+		return err
+	}
+	d.metrics.Watch(d.database.Pool)
+
+	names := d.secrets.on()
+	devKey := ""
+	if d.dev {
+		names, devKey = append(names, callback.FakeName), "dev"
+	}
+	if d.shop, err = orders.New(orders.Config{Providers: names, Logger: d.log}); err != nil {
+		return err
+	}
+	d.engine, err = engine.New(d.database.Gorm, engine.Config{
+		Now: d.now, Logger: d.log, Observe: d.metrics.Observe,
+	}, d.shop.Machines()...)
+	if err != nil {
+		return err
+	}
+	d.metrics.Know(d.engine.Machines())
+	if err := d.shop.Attach(d.database.Gorm, d.engine, d.engine); err != nil {
+		return err
+	}
+	d.ring = auth.NewKeyring(auth.NewStore(d.database.SQL), d.now, devKey)
+	return d.mount()
+}
+
+// mount is the table of contents of everything that the daemon serves.
+func (d *daemon) mount() error {
+	mux := &web.Mux{}
+	d.api = api.Mount(mux, api.Deps{
+		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Log: d.log, Pay: d.payLinks,
+	})
+	document, err := json.Marshal(d.api.OpenAPI)
+	if err != nil {
+		return fmt.Errorf("the OpenAPI document: %w", err)
+	}
+
+	providers := d.secrets.providers()
+	if d.dev {
+		fake, err := callback.NewFake(d.shop.Payment, d.now, d.local)
+		if err != nil {
+			return err
+		}
+		providers[callback.FakeName] = fake
+		fake.Mount(mux)
+	}
+	mux.Handle("POST /v1/callbacks/{provider}", &callback.Handler{
+		Shop: d.shop, Providers: providers, Now: d.now, Log: d.log, Observe: d.metrics.Callback,
+	})
+	mux.HandleFunc("GET /v1/payments/{id}/qr.svg", d.qr)
+
+	mux.HandleFunc("GET /healthz", healthy)
+	mux.HandleFunc("GET /readyz", d.ready)
+	mux.Handle("GET /metrics", d.metrics.Handler())
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document)
+	})
+	mux.HandleFunc("GET /docs", web.Docs(d.api.OpenAPI))
+	mux.HandleFunc("GET /docs/style.css", web.Style)
+	mux.HandleFunc("GET /problems/{$}", web.ProblemList)
+	mux.HandleFunc("GET /problems/{code}", web.Problems)
+	mux.Handle("/admin/", d.admin())
+	mux.Handle("GET /{$}", http.RedirectHandler("/admin/", http.StatusFound))
+
+	var all http.Handler = mux
+	if d.dev {
+		all = web.OnlyLocal(all, d.public)
+	}
+	d.handler = web.Outermost(all, d.log, d.metrics.HTTP)
+	return nil
+}
+
+// close writes what the engine still counts and closes the database.
+func (d *daemon) close(ctx context.Context) {
+	if err := errors.Join(d.engine.Close(ctx), d.database.Close()); err != nil {
+		d.log.Warn("closing", "error", err)
+	}
+}
+
+// payLinks says where a payment is paid. Only the fake provider has its page here.
+func (d *daemon) payLinks(p orders.Payment) (payURL, qrSVGURL string) {
+	if !d.dev || p.Provider != callback.FakeName {
+		return "", ""
+	}
+	return d.public + callback.PayPath(p.ID), d.public + "/v1/payments/" + p.ID + "/qr.svg"
+}
+
+// qr serves where a payment is paid as a QR code. It asks for no key, because a shop shows it to its
+// customer; who knows a payment's id learns where to pay it, and nothing else.
+func (d *daemon) qr(w http.ResponseWriter, r *http.Request) {
+	p, err := d.shop.Payment(r.Context(), r.PathValue("id"))
+	if err != nil {
+		problem.From(err).Write(w)
+		return
+	}
+	target, _ := d.payLinks(p)
+	if target == "" {
+		problem.New(problem.NotFound, "the payment has no page to pay it on").Write(w)
+		return
+	}
+	if err := web.QR(w, target); err != nil {
+		problem.New(problem.Internal, "a fault of the daemon").Because(err).Write(w)
+	}
+}
+
+// healthy says that the process answers; whether it can work is for ready to say.
+func healthy(w http.ResponseWriter, _ *http.Request) { status(w, "alive") }
+
+const pingMax = 2 * time.Second
+
+// ready says whether requests should be sent here: not while stopping or without the database.
+func (d *daemon) ready(w http.ResponseWriter, r *http.Request) {
+	if d.draining.Load() {
+		problem.New(problem.Unavailable, "the daemon is stopping").Write(w)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pingMax)
+	defer cancel()
+	if err := d.database.Pool.PingContext(ctx); err != nil {
+		problem.New(problem.Unavailable, "the database does not answer").Write(w)
+		return
+	}
+	status(w, "ready")
+}
+
+func status(w http.ResponseWriter, word string) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, "{\"status\":%q}\n", word)
+}
+
+// providers are the real ones that are on.
+func (s secrets) providers() map[string]provider.Provider {
+	on := map[string]provider.Provider{}
+	if s.standard != nil {
+		on[s.standard.Name()] = s.standard
+	}
+	return on
+}
+
+// on lists their names.
+func (s secrets) on() []string {
+	var names []string
+	for name := range s.providers() {
+		names = append(names, name)
+	}
+	return names
+}

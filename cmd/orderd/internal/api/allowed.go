@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/engine"
+	"example.com/orderd/orders"
+)
+
+// Possibility is what a request for one event would meet now.
+type Possibility struct {
+	Event         string              `json:"event"`
+	Allowed       bool                `json:"allowed" doc:"There is a step from here, and all conditions that need no input are met."`
+	To            string              `json:"to,omitempty" doc:"Where it would lead."`
+	NeedsInput    bool                `json:"needs_input" doc:"Conditions on the input were left out; a dry run with it tells."`
+	NeedsIdentity bool                `json:"needs_identity" doc:"A request needs an Idempotency-Key or If-Match."`
+	Outcome       string              `json:"outcome" doc:"What a request would be answered; applied if it is allowed."`
+	Detail        string              `json:"detail" doc:"Which kind of the outcome it is; empty where it has none."`
+	Reason        string              `json:"reason,omitempty" doc:"Why not, in words."`
+	Refused       []problem.Refused   `json:"refused,omitempty" doc:"All conditions that say no."`
+	Transition    *problem.Transition `json:"transition,omitempty" doc:"The transition that proves it."`
+}
+
+type allowedOutput struct {
+	Body struct {
+		Data []Possibility `json:"data" nullable:"false" doc:"All events of the machine, by name."`
+	}
+}
+
+func (a *api) registerAllowed() {
+	register(a, huma.Operation{
+		OperationID: "list-allowed-events", Method: http.MethodGet, Path: "/v1/orders/{id}/allowed-events",
+		Tags: []string{"transitions"}, Summary: "What can happen to an order now, and why not.",
+	}, reading, a.allowed)
+}
+
+func (a *api) allowed(ctx context.Context, in *orderID) (*allowedOutput, error) {
+	found, err := a.Engine.Allowed(ctx, orders.MachineOrder, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &allowedOutput{}
+	out.Body.Data = []Possibility{}
+	for _, p := range found {
+		out.Body.Data = append(out.Body.Data, possibility(p))
+	}
+	return out, nil
+}
+
+func possibility(p engine.Possibility) Possibility {
+	shown := Possibility{
+		Event: string(p.Event), Allowed: p.Allowed, To: string(p.To),
+		NeedsInput: p.NeedsInput, NeedsIdentity: p.NeedsIdentity, Outcome: string(p.Outcome), Detail: string(p.Detail),
+	}
+	if p.Proof != nil {
+		shown.Transition = problem.Show(*p.Proof)
+	}
+	var reasons []string
+	for _, no := range p.Refused {
+		shown.Refused = append(shown.Refused, problem.Refused{Guard: no.Guard, Reason: no.Reason})
+		reasons = append(reasons, no.Guard+": "+no.Reason)
+	}
+	switch {
+	case p.Allowed:
+	case len(reasons) > 0:
+		shown.Reason = strings.Join(reasons, "; ")
+	case p.Outcome == engine.Already:
+		shown.Reason = "It has happened already."
+	default:
+		shown.Reason = problem.KindOf(problem.Code(p.Outcome), p.Detail).Title + "."
+	}
+	return shown
+}

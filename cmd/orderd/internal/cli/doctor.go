@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"example.com/orderd/cmd/orderd/internal/database"
+	"example.com/orderd/internal/sqldb"
+)
+
+// Doctor looks at the database's settings.
+type Doctor struct{}
+
+// Help has the example.
+func (Doctor) Help() string {
+	return `Shows which server it is, how it isolates transactions, how it treats values that do not fit,
+what it has on disk when a commit returns, and which tables are installed, with a warning and a
+remedy where that is not what an order needs. Exits with 1 if orderd would refuse to run.
+
+Example: orderd doctor --db sqlite:orderd-dev.db`
+}
+
+// Verdicts of a check.
+const (
+	good = "ok"
+	warn = "warning"
+	fail = "failure"
+)
+
+// check is one thing looked at.
+type check struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Verdict string `json:"verdict"`
+	Remedy  string `json:"remedy,omitempty"`
+}
+
+// Run is the command.
+func (c *Doctor) Run(e *Env, g *Globals) error {
+	db, err := database.OpenUnchecked(g.DB)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(db)
+	if err := db.Pool.PingContext(e.Context); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	checks, err := examine(e.Context, db, e.Schema)
+	if err != nil {
+		return err
+	}
+	err = e.print(g, checks, func(w *tabwriter.Writer) {
+		for _, c := range checks {
+			say(w, c.Verdict, c.Name, c.Value, c.Remedy)
+		}
+	})
+	if err == nil && slices.ContainsFunc(checks, func(c check) bool { return c.Verdict == fail }) {
+		return ErrTold
+	}
+	return err
+}
+
+func examine(ctx context.Context, db *database.Database, own sqldb.Component) ([]check, error) {
+	var checks []check
+	var err error
+	if db.Gorm.Name() == "sqlite" {
+		checks, err = examineSQLite(ctx, db.Pool)
+	} else {
+		checks, err = examineMySQL(ctx, db.Pool)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sqldb.Wrap(ctx, db.Gorm); err != nil {
+		checks = append(checks, check{"settings", "refused", fail, err.Error()})
+	} else {
+		checks = append(checks, check{"settings", "as needed", good, ""})
+	}
+	installed, err := components(ctx, db.Pool)
+	if err != nil {
+		return append(checks, check{"tables", "not installed", fail, "run orderd migrate"}), nil
+	}
+	for _, c := range installed {
+		checks = append(checks, check{"tables of " + c.Name, "version " + strconv.Itoa(c.Version), good, ""})
+	}
+	if !slices.ContainsFunc(installed, func(c component) bool { return c.Name == own.Name && c.Version == own.Version }) {
+		checks = append(checks, check{"tables of " + own.Name, "not those of this program", fail, "run orderd migrate"})
+	}
+	return checks, nil
+}
+
+func examineSQLite(ctx context.Context, pool *sql.DB) ([]check, error) {
+	value := map[string]string{}
+	for _, name := range []string{"journal_mode", "synchronous", "foreign_keys", "busy_timeout"} {
+		var v string
+		if err := pool.QueryRowContext(ctx, "PRAGMA "+name).Scan(&v); err != nil {
+			return nil, fmt.Errorf("PRAGMA %s: %w", name, err)
+		}
+		value[name] = v
+	}
+	var version string
+	if err := pool.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return nil, fmt.Errorf("ask for the version: %w", err)
+	}
+	return []check{
+		{"server", "SQLite " + version, good, ""},
+		{"isolation", "serializable, one writer", good, ""},
+		judged("journal_mode", value["journal_mode"], value["journal_mode"] == "wal", "readers would wait for the writer: set journal_mode=WAL"),
+		judged("synchronous", value["synchronous"], value["synchronous"] >= "2", "a power cut can lose commits: set synchronous=FULL"),
+		{"busy_timeout", value["busy_timeout"] + " ms", good, ""},
+	}, nil
+}
+
+func examineMySQL(ctx context.Context, pool *sql.DB) ([]check, error) {
+	v, err := variables(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	isolation := v["transaction_isolation"]
+	if isolation == "" {
+		isolation = v["tx_isolation"] // its older name
+	}
+	strict := strings.Contains(v["sql_mode"], "STRICT_ALL_TABLES") || strings.Contains(v["sql_mode"], "STRICT_TRANS_TABLES")
+	checks := []check{
+		{"server", v["version"] + " " + v["version_comment"], good, ""},
+		{"isolation", isolation + " in this session; transactions of orderd are READ COMMITTED", good, ""},
+		judged("sql_mode", v["sql_mode"], strict, "values that are too long would be cut in silence: set STRICT_ALL_TABLES"),
+		judged("innodb_flush_log_at_trx_commit", v["innodb_flush_log_at_trx_commit"], v["innodb_flush_log_at_trx_commit"] == "1",
+			"a crash can lose answered commits: set it to 1"),
+		judged("innodb_doublewrite", v["innodb_doublewrite"], !strings.EqualFold(v["innodb_doublewrite"], "OFF"),
+			"a power cut can tear pages: set it to ON unless the file system writes pages whole"),
+	}
+	if strings.EqualFold(v["log_bin"], "ON") {
+		checks = append(checks, judged("sync_binlog", v["sync_binlog"], v["sync_binlog"] == "1",
+			"a crash can lose what replicas or backups get: set it to 1"))
+	} else {
+		checks = append(checks, check{"log_bin", "OFF", good, "no point-in-time recovery and no replicas"})
+	}
+	if strings.EqualFold(v["read_only"], "ON") || v["read_only"] == "1" {
+		checks = append(checks, check{"read_only", v["read_only"], warn, "this server takes no writes: connect to the primary"})
+	}
+	wait, err := strconv.Atoi(v["innodb_lock_wait_timeout"])
+	checks = append(checks, judged("innodb_lock_wait_timeout", v["innodb_lock_wait_timeout"]+" s", err == nil && wait <= 10,
+		"a stuck transaction holds others for long: a few seconds are enough"))
+	return checks, nil
+}
+
+func judged(name, value string, ok bool, remedy string) check {
+	if ok {
+		return check{name, value, good, ""}
+	}
+	return check{name, value, warn, remedy}
+}
+
+// variables are the session's settings that matter, by name.
+func variables(ctx context.Context, pool *sql.DB) (map[string]string, error) {
+	rows, err := pool.QueryContext(ctx, `SHOW VARIABLES WHERE Variable_name IN
+		('version', 'version_comment', 'transaction_isolation', 'tx_isolation', 'sql_mode', 'log_bin', 'sync_binlog',
+		 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'read_only', 'innodb_lock_wait_timeout')`)
+	if err != nil {
+		return nil, fmt.Errorf("ask for settings: %w", err)
+	}
+	found := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			_ = rows.Close()
+			return nil, err
+		}
+		found[name] = value
+	}
+	return found, rows.Err()
+}
+
+// component is one installed part.
+type component struct {
+	Name    string `json:"component"`
+	Version int    `json:"version"`
+}
+
+func components(ctx context.Context, pool *sql.DB) ([]component, error) {
+	rows, err := pool.QueryContext(ctx, "SELECT component, version FROM engine_schema ORDER BY component")
+	if err != nil {
+		return nil, fmt.Errorf("ask for what is installed: %w", err)
+	}
+	installed := []component{}
+	for rows.Next() {
+		var c component
+		if err := rows.Scan(&c.Name, &c.Version); err != nil {
+			_ = rows.Close()
+			return nil, err
+		}
+		installed = append(installed, c)
+	}
+	return installed, rows.Err()
+}

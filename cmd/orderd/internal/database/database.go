@@ -1,0 +1,87 @@
+// Package database opens the one database of the daemon from its setting.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/mysqldb"
+	"example.com/orderd/engine/sqlitedb"
+	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/orders"
+)
+
+// Database is an open database, in the three shapes that its users need.
+type Database struct {
+	Gorm *gorm.DB
+	Pool *sql.DB
+	SQL  *sqldb.DB // checked: settings that would lose or twist data are refused
+}
+
+// Open opens what a setting names and checks it: "sqlite:FILE" or "mysql:" and a go-sql-driver DSN;
+// "@FILE" reads the setting from a file, because a DSN holds a password. Errors never show the DSN.
+func Open(ctx context.Context, setting string) (*Database, error) {
+	db, err := OpenUnchecked(setting)
+	if err != nil {
+		return nil, err
+	}
+	db.SQL, err = sqldb.Wrap(ctx, db.Gorm)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// OpenUnchecked is Open without the check, and without SQL: for telling what is wrong.
+func OpenUnchecked(setting string) (*Database, error) {
+	if file, ok := strings.CutPrefix(setting, "@"); ok {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("the database setting: %w", err)
+		}
+		setting = strings.TrimSpace(string(text))
+	}
+	kind, where, _ := strings.Cut(setting, ":")
+	var g *gorm.DB
+	var err error
+	switch kind {
+	case "sqlite":
+		g, err = sqlitedb.Open(where)
+	case "mysql":
+		g, err = mysqldb.Open(where)
+	case "":
+		return nil, errors.New("which database? Give --db or ORDERD_DB: sqlite:FILE, or mysql: and a DSN such as mysql:user:password@tcp(127.0.0.1:3306)/shop")
+	default:
+		return nil, errors.New("the database setting is not understood: want sqlite:FILE, or mysql: and a go-sql-driver DSN")
+	}
+	if err != nil {
+		return nil, err
+	}
+	pool, err := g.DB()
+	if err != nil {
+		return nil, err
+	}
+	return &Database{Gorm: g, Pool: pool}, nil
+}
+
+// Close closes the pool.
+func (db *Database) Close() error { return db.Pool.Close() }
+
+// Migrate creates the tables of engine, shop and daemon where they are missing. It may be run again
+// and by several processes at once. own is the daemon's component.
+func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
+	if err := engine.Migrate(ctx, db.Gorm); err != nil {
+		return err
+	}
+	if err := orders.Migrate(ctx, db.Gorm); err != nil {
+		return err
+	}
+	return sqldb.Migrate(ctx, db.SQL, own)
+}

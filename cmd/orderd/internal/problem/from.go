@@ -1,0 +1,41 @@
+package problem
+
+import (
+	"errors"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/orders"
+)
+
+// From makes a problem of any error: the daemon's own problems stay as they are, outcomes and
+// malformed requests get their rows of the table, and everything else is Internal, whose cause the
+// caller never sees.
+func From(err error) *Problem {
+	var p *Problem
+	var outcome *engine.Error
+	var request *engine.RequestError
+	var input *orders.BadInput
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &outcome):
+		return FromResult(outcome.Result).Because(err)
+	case errors.As(err, &input): // before the engine's error around it, which knows no field
+		return New(BadRequest, "%v", input).At(input.Field, input.Problem)
+	case errors.As(err, &request):
+		return New(BadRequest, "%v", request).At(request.Field, request.Problem)
+	case errors.Is(err, engine.ErrBadRequest), errors.Is(err, strictjson.ErrNotStrict):
+		return New(BadRequest, "%v", err)
+	case errors.Is(err, engine.ErrNotFound):
+		return New(NotFound, "%v", err)
+	}
+	switch sqldb.Classify(err) {
+	case sqldb.ClassUnavailable, sqldb.ClassConflict, sqldb.ClassLockWait, sqldb.ClassCanceled:
+		return New(Unavailable, "the database is not available, nothing was done").Because(err)
+	case sqldb.ClassUnknown:
+		return New(Unknown, "the database did not answer the commit").Because(err)
+	}
+	return New(Internal, "a fault of the daemon").Because(err)
+}

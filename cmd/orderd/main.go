@@ -1,0 +1,60 @@
+// Command orderd is an order service: an HTTP API, payment callbacks, workers, and the tools of the
+// person who runs them. orderd --help explains all of it.
+package main
+
+import (
+	"context"
+	_ "embed" // the daemon's tables
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/orderd/cmd/orderd/internal/cli"
+	"example.com/orderd/internal/sqldb"
+)
+
+//go:embed schema.sql
+var ddl string
+
+// schema is the daemon's own tables.
+var schema = sqldb.Component{Name: "orderd", Version: 1, DDL: ddl}
+
+// commands is the command line.
+type commands struct {
+	cli.Globals
+
+	Serve   serve       `cmd:"" help:"Run the daemon."`
+	Dev     dev         `cmd:"" help:"Run the daemon for development: own database file, demo data, fake payments."`
+	Migrate cli.Migrate `cmd:"" help:"Create the tables."`
+	Verify  cli.Verify  `cmd:"" help:"Check every invariant on a live database."`
+	Doctor  cli.Doctor  `cmd:"" help:"Look at the database's settings."`
+	Machine cli.Machine `cmd:"" help:"Show, lint, draw and check definitions."`
+	Order   cli.Order   `cmd:"" help:"Look at and move orders, on the database."`
+	Key     cli.Key     `cmd:"" help:"Make and end API keys."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	var c commands
+	line := kong.Parse(&c, kong.Name("orderd"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("An order service. "+cli.ExitHelp), kong.Exit(exit))
+	err := line.Run(&cli.Env{Context: ctx, Out: os.Stdout, Now: time.Now, Schema: schema}, &c.Globals)
+	stop()
+	if err != nil && !errors.Is(err, cli.ErrTold) {
+		fmt.Fprintln(os.Stderr, "orderd:", err)
+	}
+	os.Exit(cli.ExitCode(err))
+}
+
+// exit turns kong's own code for a wrong command line into ours.
+func exit(code int) {
+	if code != cli.ExitDone {
+		code = cli.ExitUsage
+	}
+	os.Exit(code)
+}
