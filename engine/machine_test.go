@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -257,7 +256,7 @@ func TestABigintKeyAndOtherColumnNamesWork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer e.Close(context.Background())
+		defer shut(t, e)
 		var rs []engine.Request
 		for i := range 3 {
 			row := &legacy{Number: int64(i+1) << 40, Title: "t"}

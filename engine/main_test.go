@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"os/exec"
 	"slices"
 	"strings"
@@ -9,10 +10,17 @@ import (
 	"go.uber.org/goleak"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func shut(t interface{ Error(...any) }, e *engine.Engine) {
+	if err := e.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
 
 func openSQLite(t *testing.T) *gorm.DB { return enginetest.SQLite(t) }
 

@@ -184,7 +184,7 @@ func TestTheEngineAgreesWithAReferenceModel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer e.Close(t.Context())
+			defer shut(t, e)
 			subjects++
 			id := fmt.Sprint("d", subjects)
 			if _, err := engine.Create(t.Context(), e, &door{ID: id}, engine.Request{Machine: "door"}); err != nil {

@@ -20,9 +20,6 @@ func (s *Shop) decide(ctx context.Context, f *Fact) error {
 		return fmt.Errorf("decide %s: %w", f.ID, err)
 	}
 	_, err = s.apply.Apply(ctx, f.request(MachineFact, f.ID, d.event(), d))
-	if errors.Is(err, engine.ErrStale) {
-		return nil // decided at the same time elsewhere, from the same keys: there can be no other end
-	}
 	return err
 }
 

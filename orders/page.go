@@ -18,12 +18,14 @@ type Page[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty"` // "" at the end
 }
 
-// Pages of the shop's lists.
-type (
-	OrderPage   = Page[Order]
-	PaymentPage = Page[Payment]
-	FactPage    = Page[Fact]
-)
+// OrderPage is a page of orders.
+type OrderPage = Page[Order]
+
+// PaymentPage is a page of payments.
+type PaymentPage = Page[Payment]
+
+// FactPage is a page of facts.
+type FactPage = Page[Fact]
 
 // Bounds of a page.
 const (

@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +33,7 @@ func TestEveryDeliveryEndsInTheSameTotals(t *testing.T) {
 			o := r.place(2500)
 			sum := totals{odd: map[orders.DeskReason]int64{}}
 			facts := factsOf(r, fmt.Sprint(run, "-", side), o, attempts, changes)
-			deliveries := append(facts, rapid.SliceOf(rapid.SampledFrom(facts)).Draw(t, "repeats")...)
+			deliveries := slices.Concat(facts, rapid.SliceOf(rapid.SampledFrom(facts)).Draw(t, "repeats"))
 			for _, f := range rapid.Permutation(deliveries).Draw(t, "order") {
 				r.accept(f)
 			}

@@ -188,7 +188,7 @@ func TestRequestsInProgressAreFinishedOnStop(t *testing.T) {
 	b := build(t)
 	r := b.start("dev")
 	reader, writer := io.Pipe()
-	request, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/v1/orders", reader)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/v1/orders", reader)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer dev")
 	request.Header.Set("Idempotency-Key", "slow")

@@ -169,7 +169,7 @@ func (s *server) callbackAt(body string, at time.Time, secret string) answer {
 	s.t.Helper()
 	signer, err := standard.New(standard.Name, secret)
 	require.NoError(s.t, err)
-	r, err := http.NewRequestWithContext(s.t.Context(), "POST", s.url+"/v1/callbacks/standard", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/v1/callbacks/standard", strings.NewReader(body))
 	require.NoError(s.t, err)
 	signer.Sign(r.Header, "msg_"+unique(), []byte(body), at)
 	return s.send(r)

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/orderd/engine"
 	"pgregory.net/rapid"
+
+	"example.com/orderd/engine"
 )
 
 func TestArcsLeadDownwards(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orderd/engine"
 	"pgregory.net/rapid"
+
+	"example.com/orderd/engine"
 )
 
 // machines generates descriptions: ordinary names mostly, arbitrary text sometimes.
@@ -199,7 +200,7 @@ func TestSVGIsWellFormedAndComplete(t *testing.T) {
 			}
 		}
 		for _, draw := range []func(engine.Description, View) string{SVG, DOT, Mermaid} {
-			if draw(d, v) != draw(d, v) {
+			if first, second := draw(d, v), draw(d, v); first != second {
 				t.Errorf("two drawings of the same machine differ")
 			}
 		}

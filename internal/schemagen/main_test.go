@@ -32,7 +32,7 @@ func TestTheFileCreatesTheTablesThatMigrateCreates(t *testing.T) {
 		require.NoError(t, err)
 		db, err := sql.Open("mysql", dsn)
 		require.NoError(t, err)
-		defer db.Close()
+		defer func() { require.NoError(t, db.Close()) }()
 		for _, statement := range sqldb.Statements(text) {
 			_, err := db.ExecContext(context.Background(), statement)
 			require.NoError(t, err, statement)
@@ -58,10 +58,10 @@ func tables(t *testing.T, create func(t *testing.T, dsn string)) []string {
 	create(t, dsn)
 	db, err := sql.Open("mysql", dsn)
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { require.NoError(t, db.Close()) }()
 	rows, err := db.QueryContext(context.Background(), columnsQuery)
 	require.NoError(t, err)
-	defer rows.Close()
+	defer func() { require.NoError(t, rows.Close()) }()
 	var all []string
 	for rows.Next() {
 		var line string

@@ -39,12 +39,12 @@ func TestUpdateMovesExactlyTheRowsThatAreWhereTheyMustBe(t *testing.T) {
 			want := int64(0)
 			for i := range n {
 				r := sqldb.UpdateRow{ID: orderID(i), From: "new", To: "paid", Version: 1, NewVersion: int64(2 + i%3)}
-				switch {
-				case i%5 == 1:
+				switch i % 5 {
+				case 1:
 					r.From = "old"
-				case i%5 == 2:
+				case 2:
 					r.Version = 7
-				case i%5 == 3:
+				case 3:
 					r.ID = "missing" + orderID(i)
 				default:
 					want++

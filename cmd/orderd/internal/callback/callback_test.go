@@ -75,7 +75,7 @@ func TestWhatAProviderIsAnswered(t *testing.T) {
 				Log: slog.New(slog.DiscardHandler), Observe: func(_ string, status int) { observed = status },
 			})
 			w := httptest.NewRecorder()
-			mux.ServeHTTP(w, httptest.NewRequest("POST", "/v1/callbacks/test", c.body))
+			mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/callbacks/test", c.body))
 			require.Equal(t, c.status, w.Code)
 			require.Equal(t, c.status, observed)
 			require.Equal(t, c.kept, kept > 0)
@@ -83,7 +83,7 @@ func TestWhatAProviderIsAnswered(t *testing.T) {
 			require.Equal(t, c.status == 503 || c.status == 409, w.Header().Get("Retry-After") != "")
 
 			w = httptest.NewRecorder()
-			mux.ServeHTTP(w, httptest.NewRequest("POST", "/v1/callbacks/other", nil))
+			mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/callbacks/other", nil))
 			require.Equal(t, 404, w.Code)
 		})
 	}

@@ -165,11 +165,11 @@ func variables(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for settings: %w", err)
 	}
+	defer func() { _ = rows.Close() }()
 	found := map[string]string{}
 	for rows.Next() {
 		var name, value string
 		if err := rows.Scan(&name, &value); err != nil {
-			_ = rows.Close()
 			return nil, err
 		}
 		found[name] = value
@@ -188,11 +188,11 @@ func components(ctx context.Context, pool *sql.DB) ([]component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for what is installed: %w", err)
 	}
+	defer func() { _ = rows.Close() }()
 	installed := []component{}
 	for rows.Next() {
 		var c component
 		if err := rows.Scan(&c.Name, &c.Version); err != nil {
-			_ = rows.Close()
 			return nil, err
 		}
 		installed = append(installed, c)

@@ -3,11 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
-	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -120,4 +120,4 @@ func (e *Env) withKeys(g *Globals, f func(*auth.Store) error) error {
 }
 
 // closeQuietly ends a command's database; everything was committed before.
-func closeQuietly(db *database.Database) { _ = db.Close() }
+func closeQuietly(c io.Closer) { _ = c.Close() }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -255,11 +254,12 @@ func stepsOf(ctx context.Context, pool *sql.DB, machine string) ([]step, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
+	defer func() { _ = rows.Close() }()
 	steps := []step{}
 	for rows.Next() {
 		var s step
 		if err := rows.Scan(&s.From, &s.Event, &s.To, &s.Times, &s.Example); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		steps = append(steps, s)
 	}

@@ -148,7 +148,7 @@ func (p *Problem) Error() string {
 // Unwrap is the cause.
 func (p *Problem) Unwrap() error { return p.cause }
 
-// GetStatus, GetHeaders and ContentType let huma write the problem.
+// GetStatus is the HTTP status. With GetHeaders and ContentType it lets huma write the problem.
 func (p *Problem) GetStatus() int { return p.Status }
 
 // GetHeaders are the answer's additional headers.

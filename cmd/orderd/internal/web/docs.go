@@ -112,13 +112,14 @@ func callOf(path string, op *huma.Operation) call {
 }
 
 func contentType(content map[string]*huma.MediaType) typ {
-	for _, name := range slices.Sorted(maps.Keys(content)) {
-		if content[name].Schema != nil && content[name].Schema.Format != "binary" {
-			return typeOf(content[name].Schema)
-		}
-		return typ{Before: name}
+	names := slices.Sorted(maps.Keys(content))
+	if len(names) == 0 {
+		return typ{}
 	}
-	return typ{}
+	if s := content[names[0]].Schema; s != nil && s.Format != "binary" {
+		return typeOf(s)
+	}
+	return typ{Before: names[0]}
 }
 
 func fieldsOf(s *huma.Schema) []field {

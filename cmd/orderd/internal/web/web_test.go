@@ -87,7 +87,7 @@ func TestOnlyLocalNames(t *testing.T) {
 		"localhost:8080": 200, "127.0.0.1:8080": 200, "[::1]:80": 200, "shop.test": 200, "localhost": 200,
 		"evil.example": 403, "evil.example:8080": 403, "127.0.0.1.evil.example": 403, "192.0.2.1": 403, "": 403,
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
