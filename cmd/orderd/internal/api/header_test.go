@@ -8,8 +8,9 @@ import (
 )
 
 func TestKeysBareAndQuotedAreTheSame(t *testing.T) {
+	spaced := "\tk1 "
 	for given, want := range map[string]string{
-		"k1": "k1", "\tk1 ": "k1", `"k1"`: "k1", `"a\"b\\c"`: `a"b\c`, `a"b`: `a"b`, `"`: `"`,
+		"k1": "k1", spaced: "k1", `"k1"`: "k1", `"a\"b\\c"`: `a"b\c`, `a"b`: `a"b`, `"`: `"`,
 		"~!@#$%^&*()": "~!@#$%^&*()", strings.Repeat("k", 255): strings.Repeat("k", 255),
 		`"` + strings.Repeat("k", 255) + `"`: strings.Repeat("k", 255), "a,b": "a,b",
 	} {
