@@ -164,7 +164,7 @@ func (j *journal) forget(attempts []*Attempt) {
 func (j *journal) attempt(it *item) *Attempt {
 	r, now := it.result, j.e.cfg.Now()
 	a := &Attempt{
-		Machine: it.req.Machine, Subject: r.ID, Event: it.req.Event, Fingerprint: it.print,
+		Machine: it.req.Machine, Subject: r.ID, Event: it.req.Event[:min(len(it.req.Event), 64)], Fingerprint: it.print,
 		Actor: it.req.Actor, Reason: it.req.Reason, Outcome: r.Outcome, Detail: r.Detail,
 		State: r.State, Version: r.Version, Refused: r.Refused, Times: 1, FirstAt: now, LastAt: now,
 	}

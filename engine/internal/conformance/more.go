@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +209,13 @@ var journalTests = map[string]func(*testing.T, *bench){
 		}
 		if a := all[1]; a.Times != 2 || a.Outcome != engine.Already || !a.Key.IsZero() || a.ProofVersion != 2 {
 			t.Errorf("second attempt %+v", a)
+		}
+	},
+	"an unknown event of any length is journalled": func(t *testing.T, b *bench) {
+		b.at(t, "a")
+		b.apply(t, request("a", engine.Event(strings.Repeat("x", 1000))), want{engine.Illegal, engine.UnknownEvent, "posted", 1, -1})
+		if n := b.count(t, "engine_attempts", "subject = 'a' AND detail = 'unknown_event'"); n != 1 {
+			t.Errorf("%d attempts", n)
 		}
 	},
 	"the same question in another situation is another attempt": func(t *testing.T, b *bench) {
