@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// Attempt is a request that moved nothing: a refusal, or a repeat of what has happened.
+type Attempt struct {
+	Machine      string    `json:"machine"`
+	Subject      string    `json:"subject"`
+	Event        Event     `json:"event"`
+	Key          Key       `json:"-"` // zero where the caller gave none
+	Fingerprint  [32]byte  `json:"-"`
+	Actor        string    `json:"actor"`
+	Reason       string    `json:"reason"`
+	Outcome      Outcome   `json:"outcome"`
+	Detail       Detail    `json:"detail"`
+	State        State     `json:"state"`   // of the subject then
+	Version      int64     `json:"version"` // of the subject then
+	ProofVersion int64     `json:"proof_version,omitempty"`
+	Refused      []Refused `json:"refused,omitempty"`
+	Times        int64     `json:"times"`
+	FirstAt      time.Time `json:"first_at"`
+	LastAt       time.Time `json:"last_at"`
+
+	id [16]byte
+}
+
+// identity hashes what makes two attempts the same: what was asked, by whom, and the verdict. A
+// repeat is the same whatever has become of the subject since.
+func (a *Attempt) identity() [16]byte {
+	version := a.Version
+	if a.Outcome == Already {
+		version = 0
+	}
+	var n [8]byte
+	h := sha256.New()
+	for _, part := range []string{
+		a.Machine, a.Subject, string(a.Event), a.Key.Source, a.Key.Seq, string(a.Fingerprint[:]),
+		a.Actor, string(a.Outcome), string(a.Detail), strconv.FormatInt(version, 10), strconv.FormatInt(a.ProofVersion, 10),
+	} {
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return [16]byte(h.Sum(nil))
+}
+
+// TrimAttempts removes up to limit attempts last seen before the retention began and returns how
+// many it removed.
+func (e *Engine) TrimAttempts(ctx context.Context, limit int) (int, error) {
+	var ids []any
+	err := e.db.Each(ctx, `SELECT id FROM engine_attempts WHERE last_at < ? ORDER BY last_at LIMIT `+strconv.Itoa(limited(limit)),
+		[]any{e.cfg.Now().Add(-e.cfg.AttemptRetention)}, func(rows *sql.Rows) error {
+			var id []byte
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM engine_attempts WHERE id IN (?`+strings.Repeat(",?", len(ids)-1)+`)`, ids...)
+		return err
+	})
+	return len(ids), err
+}
+
+// AttemptQuery chooses a part of a subject's attempts.
+type AttemptQuery struct {
+	Limit int // default 100, at most 1,000; the latest
+}
+
+// Attempts returns a subject's journalled attempts by the time of their first occurrence, oldest
+// first. Counts of repeats lag by up to a second.
+func (e *Engine) Attempts(ctx context.Context, machine, id string, q AttemptQuery) ([]Attempt, error) {
+	var all []Attempt
+	err := e.db.Each(ctx, `SELECT `+strings.Join(attemptColumns, ", ")+` FROM engine_attempts
+		WHERE machine = ? AND subject = ? ORDER BY first_at DESC, id LIMIT `+strconv.Itoa(limited(q.Limit)),
+		[]any{machine, id}, func(rows *sql.Rows) error {
+			a, err := scanAttempt(rows)
+			all = append([]Attempt{a}, all...)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("attempts on %s %s: %w", machine, id, err)
+	}
+	return all, nil
+}
+
+var attemptColumns = []string{
+	"id", "machine", "subject", "event", "source", "seq", "fingerprint", "actor", "reason", "outcome", "detail",
+	"status", "version", "proof_version", "refused", "times", "first_at", "last_at",
+}
+
+func scanAttempt(rows *sql.Rows) (Attempt, error) {
+	var a Attempt
+	var id, print, refused []byte
+	err := rows.Scan(&id, &a.Machine, &a.Subject, &a.Event, &a.Key.Source, &a.Key.Seq, &print, &a.Actor, &a.Reason,
+		&a.Outcome, &a.Detail, &a.State, &a.Version, &a.ProofVersion, &refused, &a.Times, &a.FirstAt, &a.LastAt)
+	if err != nil {
+		return a, err
+	}
+	copy(a.id[:], id)
+	copy(a.Fingerprint[:], print)
+	if a.Key.Source == sourceCall {
+		a.Key = Key{}
+	}
+	a.FirstAt, a.LastAt = a.FirstAt.UTC(), a.LastAt.UTC()
+	if len(refused) > 0 {
+		return a, json.Unmarshal(refused, &a.Refused)
+	}
+	return a, nil
+}
