@@ -1,6 +1,6 @@
 # What the tests need besides Go and make, as Debian names it. mariadb-server without "-core" would
 # start a server of the machine's own; mariadb-client-core is what creates a private one.
-PACKAGES := ca-certificates gcc libc6-dev mariadb-server-core mariadb-client-core chromium
+PACKAGES := ca-certificates curl openssl gcc libc6-dev mariadb-server-core mariadb-client-core chromium
 
 # Everything is built without C; only the race detector needs it.
 export CGO_ENABLED := 0

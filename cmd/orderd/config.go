@@ -58,21 +58,23 @@ func (secrets) String() string { return "[secrets]" }
 // GoString does the same for %#v.
 func (s secrets) GoString() string { return s.String() }
 
+// standardSecret is the variable of the standard provider's secret.
+const standardSecret = "ORDERD_STANDARD_WEBHOOK_SECRET"
+
 // readSecrets reads the secrets from environment variables, each its value or @ and a file that
 // holds it. A provider whose secret is missing is off; so is one whose secret is malformed or short,
 // which is worth a warning. A file that cannot be read is an error.
 func readSecrets(getenv func(string) string) (s secrets, warnings []error, err error) {
-	const name = "ORDERD_STANDARD_WEBHOOK_SECRET"
-	text, err := secret(getenv, name)
+	text, err := secret(getenv, standardSecret)
 	switch {
 	case err != nil:
-		return secrets{}, nil, fmt.Errorf("%s: %w", name, err)
+		return secrets{}, nil, fmt.Errorf("%s: %w", standardSecret, err)
 	case text == "":
 		return s, nil, nil
 	}
 	if s.standard, err = standard.New(standard.Name, text); err != nil {
 		s.standard = nil
-		warnings = append(warnings, fmt.Errorf("%s: %w", name, err))
+		warnings = append(warnings, fmt.Errorf("%s: %w", standardSecret, err))
 	}
 	return s, warnings, nil
 }

@@ -48,9 +48,22 @@ type dev struct {
 func (dev) Help() string {
 	return `Serves like serve, on ./orderd-dev.db unless ORDERD_DB or --db says otherwise. It migrates by itself, puts
 a few orders in, accepts the bearer key "dev" with every role, pays with the fake provider, and listens
-on loopback only.
+on loopback only. Unless ORDERD_STANDARD_WEBHOOK_SECRET is set, callbacks of the standard provider are
+signed with ` + devSecret + `.
 
 Example: orderd dev, then: curl -H 'Authorization: Bearer dev' http://127.0.0.1:8080/v1/orders`
+}
+
+// devSecret signs the standard provider's callbacks in development. Everybody knows it, as everybody
+// knows the key dev; both are worth nothing beyond loopback.
+const devSecret = "whsec_b3JkZXJkLWRldmVsb3BtZW50LXNlY3JldC0x"
+
+// devEnv is the environment with the secrets that development needs.
+func devEnv(name string) string {
+	if value := os.Getenv(name); value != "" || name != standardSecret {
+		return value
+	}
+	return devSecret
 }
 
 // devDatabase is where dev keeps its data unless told otherwise.
@@ -92,7 +105,11 @@ const (
 // run is the daemon from start to stop: what is started last is stopped first.
 func run(ctx context.Context, c config) (err error) {
 	var warnings []error
-	if c.secrets, warnings, err = readSecrets(os.Getenv); err != nil {
+	getenv := os.Getenv
+	if c.dev {
+		getenv = devEnv
+	}
+	if c.secrets, warnings, err = readSecrets(getenv); err != nil {
 		return err
 	}
 	for _, w := range warnings {
