@@ -67,8 +67,7 @@ func TestMoneyInParts(t *testing.T) {
 // Money that does not fit is kept, credited to nobody and laid on the desk with its reason.
 func TestOddMoney(t *testing.T) {
 	each(t, func(r *rig) {
-		n := 0
-		for _, c := range []struct {
+		for i, c := range []struct {
 			reason        orders.DeskReason
 			before        func(o orders.Order, p orders.Payment)
 			change        func(f *provider.Fact)
@@ -114,7 +113,6 @@ func TestOddMoney(t *testing.T) {
 			if c.before != nil {
 				c.before(o, p)
 			}
-			n++
 			said := captured("tx-"+p.ID, p)
 			if c.change != nil {
 				c.change(&said)
@@ -128,7 +126,7 @@ func TestOddMoney(t *testing.T) {
 				require.Equal(r, c.desk, f.DeskAmount, c.reason)
 				require.Equal(r, c.applied, f.AppliedAmount, c.reason)
 			}
-			require.Len(r, r.desk(), n)
+			require.Len(r, r.desk(), i+1)
 			require.Equal(r, f, r.desk()[0])
 			require.Equal(r, c.order, r.order(o.ID).State, c.reason)
 			require.Equal(r, c.payment, r.payment(p.ID).State, c.reason)

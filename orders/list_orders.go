@@ -54,7 +54,7 @@ func (s *Shop) Orders(ctx context.Context, f OrderFilter) (OrderPage, error) {
 	var end *anchor
 	var err error
 	if f.Query != "" {
-		if q, end, err = search(q, f.Query, cursor, f); err != nil {
+		if q, end, err = search(q, s.searchMax, cursor, f); err != nil {
 			return OrderPage{}, err
 		}
 	}
@@ -87,9 +87,10 @@ func (s *Shop) checkStates(machine string, states []engine.State) error {
 	return nil
 }
 
-// search restricts a query to what matches a text. end is where it stopped looking, nil if it looks
-// at everything.
-func search(q *gorm.DB, text, from string, f OrderFilter) (found *gorm.DB, end *anchor, err error) {
+// search restricts a query to what matches the text of a filter among the first most orders. end is
+// where it stops looking, nil if it looks at everything.
+func search(q *gorm.DB, most int, from string, f OrderFilter) (found *gorm.DB, end *anchor, err error) {
+	text := f.Query
 	if strings.HasPrefix(text, "ord_") {
 		return q.Where("id >= ? AND id < ?", text, text+"~"), nil, nil // ids have nothing above the tilde
 	}
@@ -99,7 +100,7 @@ func search(q *gorm.DB, text, from string, f OrderFilter) (found *gorm.DB, end *
 	}
 	q = q.Session(&gorm.Session{}) // may be built upon twice
 	var last []Order
-	err = older(q, after).Select("created_at", "id").Order("created_at DESC, id DESC").Offset(searchMax - 1).Limit(1).Find(&last).Error
+	err = older(q, after).Select("created_at", "id").Order("created_at DESC, id DESC").Offset(most - 1).Limit(1).Find(&last).Error
 	if err != nil {
 		return nil, nil, err
 	}

@@ -31,6 +31,7 @@ func TestOrdersAreListedPageByPage(t *testing.T) {
 				page, err := r.Orders(r.Context(), f)
 				require.NoError(r, err)
 				require.LessOrEqual(r, len(page.Data), limit)
+				require.Less(r, len(got), 2*len(want), "it goes round")
 				for _, o := range page.Data {
 					got = append(got, o.ID)
 				}
@@ -81,6 +82,37 @@ func TestOrderFilters(t *testing.T) {
 		require.Empty(r, find(orders.OrderFilter{Query: "S_OE"}))
 		require.Empty(r, find(orders.OrderFilter{Query: "ord_%"}))
 		require.Empty(r, find(orders.OrderFilter{Query: "' OR 1=1 --"}))
+	})
+}
+
+// A page of a search looks at so many orders and no more, and the next one goes on from there.
+func TestASearchIsBounded(t *testing.T) {
+	each(t, func(r *rig) {
+		r.SetSearchMax(3)
+		var want []string
+		for i := range 10 {
+			n := oneItem(100)
+			n.CustomerRef = fmt.Sprint("c-", i%5)
+			o, _, err := r.Place(r.Context(), by, r.key(), n)
+			require.NoError(r, err)
+			if i%5 == 0 {
+				want = append([]string{o.ID}, want...)
+			}
+		}
+		f := orders.OrderFilter{Query: "c-0"}
+		var got []string
+		pages := 0
+		for ; pages == 0 || f.Cursor != ""; pages++ {
+			require.Less(r, pages, 10)
+			page, err := r.Orders(r.Context(), f)
+			require.NoError(r, err)
+			for _, o := range page.Data {
+				got = append(got, o.ID)
+			}
+			f.Cursor = page.NextCursor
+		}
+		require.Equal(r, want, got)
+		require.Equal(r, 4, pages)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/internal/sqldb"
 )
 
 type (
@@ -28,7 +29,7 @@ func (s *Shop) fillOrder() engine.Action[Order] {
 		for i := range o.Items {
 			o.Items[i].OrderID, o.Items[i].Line = o.ID, i+1
 		}
-		o.ExpiresAt = c.Now.Add(s.cfg.ExpireAfter)
+		o.ExpiresAt = c.Now.Add(s.cfg.ExpireAfter).Truncate(sqldb.Precision)
 		return nil
 	})
 }

@@ -27,24 +27,24 @@ func TestEveryDeliveryEndsInTheSameTotals(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
-		attempts := rapid.SliceOfN(rapid.SampledFrom([]int64{300, 700, 1000, 1500, 2500}), 1, 4).Draw(t, "attempts")
-		changes := rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "", "over", "short", "currency", "twice", "failed", "mismatch"}), len(attempts), len(attempts)).Draw(t, "changes")
+		attempts := rapid.SliceOfN(rapid.SampledFrom([]int64{300, 700, 1000, 1500, 2500}), 1, 3).Draw(t, "attempts")
+		changes := rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "", "over", "short", "currency", "twice", "failed"}), len(attempts), len(attempts)).Draw(t, "changes")
 		deliver := func(side int) totals {
 			o := r.place(2500)
 			sum := totals{odd: map[orders.DeskReason]int64{}}
 			facts := factsOf(r, fmt.Sprint(run, "-", side), o, attempts, changes)
-			deliveries := slices.Concat(facts, rapid.SliceOf(rapid.SampledFrom(facts)).Draw(t, "repeats"))
+			deliveries := slices.Concat(facts, rapid.SliceOfN(rapid.SampledFrom(facts), 0, 4).Draw(t, "repeats"))
 			for _, f := range rapid.Permutation(deliveries).Draw(t, "order") {
 				r.accept(f)
 			}
 			o = r.order(o.ID)
 			sum.paid, sum.state = o.PaidAmount, string(o.State)
-			for _, f := range r.desk() {
-				switch {
-				case f.OrderID != o.ID:
-				case f.DeskReason == orders.DeskOver || f.DeskReason == orders.DeskSecond:
+			desk, err := r.MoneyDesk(r.Context(), orders.DeskFilter{OrderID: o.ID})
+			require.NoError(t, err)
+			for _, f := range desk.Data {
+				if f.DeskReason == orders.DeskOver || f.DeskReason == orders.DeskSecond {
 					sum.desk += f.DeskAmount
-				default:
+				} else {
 					sum.odd[f.DeskReason] += f.DeskAmount
 				}
 			}

@@ -36,6 +36,8 @@ type Shop struct {
 	machines []engine.AnyMachine
 	states   map[string]map[engine.State]bool // by machine
 
+	searchMax int // orders that one page of a search looks at
+
 	db     *sqldb.DB
 	engine *engine.Engine
 	apply  engine.Applier
@@ -46,7 +48,7 @@ type Shop struct {
 
 // New builds the shop's machines. The shop works once it is attached to an engine with them.
 func New(cfg Config) (*Shop, error) {
-	s := &Shop{cfg: cfg, states: map[string]map[engine.State]bool{}}
+	s := &Shop{cfg: cfg, states: map[string]map[engine.State]bool{}, searchMax: searchMax}
 	if err := s.cfg.fill(); err != nil {
 		return nil, err
 	}

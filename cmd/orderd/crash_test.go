@@ -1,0 +1,380 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.com/orderd/cmd/orderd/internal/database"
+)
+
+// Everything in this file kills the real program with kill -9.
+
+// acknowledged is one answer that promises something: that an order has moved.
+type acknowledged struct {
+	order, event string
+	version      int64
+	applied      bool // by this very call
+}
+
+// work is callers who move orders through their lives, in pairs that do the same under the same keys,
+// and who write down what they were promised.
+type work struct {
+	*crowd
+	stopping atomic.Bool // finish the order at hand, begin no other
+	promises atomic.Int64
+
+	mu      sync.Mutex
+	journal map[string][]acknowledged // by key
+	paid    map[string]string         // orders by the transactions that the daemon has taken
+}
+
+const (
+	kills    = 10
+	pairs    = 8 // of callers
+	workMax  = 2 * time.Minute
+	killSeed = 20
+)
+
+func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
+	eachBinary(t, func(t *testing.T, b *binary, setting, key string) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), workMax, errors.New("the work lasts too long"))
+		defer cancel()
+		ctx, giveUp := context.WithCancelCause(ctx)
+		var callers sync.WaitGroup
+		defer func() {
+			giveUp(nil)
+			callers.Wait()
+		}()
+		r := b.serveMortal()
+		w := &work{crowd: newCrowd(t, 2*pairs, key, r.url), journal: map[string][]acknowledged{}, paid: map[string]string{}}
+		w.stands = true
+		for caller := range 2 * pairs {
+			callers.Go(func() {
+				for n := 0; !w.stopping.Load() && ctx.Err() == nil; n++ {
+					if err := w.live(ctx, fmt.Sprintf("%d-%d", caller/2, n), n); err != nil {
+						giveUp(err)
+					}
+				}
+			})
+		}
+
+		random := rand.New(rand.NewPCG(killSeed, killSeed))
+		for range kills {
+			enough := w.promises.Load() + 20 + random.Int64N(100)
+			waitFor(ctx, t, "enough has happened to be lost", func() bool { return w.promises.Load() >= enough })
+			require.NoError(t, sleep(ctx, time.Duration(random.Int64N(int64(10*time.Millisecond)))))
+			cut := w.cut.Load()
+			waitFor(ctx, t, "work is in flight", func() bool { return w.waiting.Load() > pairs })
+			r.killHard()
+			waitFor(ctx, t, "callers notice", func() bool { return w.cut.Load() > cut })
+			r = b.serveMortal()
+			w.meet(r.url)
+		}
+		w.stopping.Store(true)
+		callers.Wait()
+		require.NoError(t, context.Cause(ctx))
+		t.Logf("%d kills, %d requests cut, %d asked again, %d keys, %d promises",
+			kills, w.cut.Load(), w.retried.Load(), len(w.journal), w.promises.Load())
+
+		w.requireKept(t)
+		code, log := r.stop()
+		require.Equal(t, 0, code, log)
+		b.requireVerified()
+		requireOncePerKey(t, setting)
+	})
+}
+
+// live takes one order from nothing to its end. Every fourth is cancelled before its money comes.
+func (w *work) live(ctx context.Context, name string, n int) error {
+	placed, err := w.post(ctx, "/v1/orders", twoBooks, "Idempotency-Key", "place-"+name)
+	if err != nil {
+		return err
+	}
+	if placed.status != http.StatusCreated && placed.status != http.StatusOK {
+		return fmt.Errorf("place %s: %s", name, placed)
+	}
+	order := placed.str("id")
+	w.promised("place-"+name, acknowledged{order, "place", 1, placed.str("outcome") == "applied"})
+
+	events := []string{"ship", "deliver", "complete"}
+	if n%4 == 3 {
+		events = []string{"cancel"}
+	}
+	payment, err := w.post(ctx, "/v1/orders/"+order+"/payments", `{"provider":"standard"}`, "Idempotency-Key", "payment-"+name)
+	switch {
+	case err != nil:
+		return err
+	case n%4 == 3 && payment.status == http.StatusUnprocessableEntity: // the twin has cancelled it
+		return w.move(ctx, order, "cancel", name)
+	case payment.status != http.StatusCreated && payment.status != http.StatusOK:
+		return fmt.Errorf("start payment %s: %s", name, payment)
+	}
+	if n%4 == 3 {
+		if err := w.move(ctx, order, "cancel", name); err != nil {
+			return err
+		}
+		events = nil
+	}
+	taken, err := w.report(ctx, captured("tx-"+name, payment.str("reference"), 2500, "EUR"))
+	if err != nil {
+		return err
+	}
+	if taken.status != http.StatusOK {
+		return fmt.Errorf("callback %s: %s", name, taken)
+	}
+	w.mu.Lock()
+	w.paid["tx-"+name] = order
+	w.mu.Unlock()
+	for _, event := range events {
+		if err := w.move(ctx, order, event, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move asks for an event until it has happened. A payment that a crash left undecided makes shipping
+// early until it is settled.
+func (w *work) move(ctx context.Context, order, event, name string) error {
+	key := event + "-" + name
+	for {
+		a, err := w.post(ctx, "/v1/orders/"+order+"/transitions", fmt.Sprintf(`{"event":%q}`, event), "Idempotency-Key", key)
+		switch {
+		case err != nil:
+			return err
+		case a.status == http.StatusOK:
+			proof, _ := a.body["transition"].(map[string]any)
+			version, _ := proof["version"].(float64)
+			w.promised(key, acknowledged{order, event, int64(version), a.str("outcome") == "applied"})
+			return nil
+		case a.str("code") != "early":
+			return fmt.Errorf("%s: %s", key, a)
+		}
+		if err := sleep(ctx, retryPause); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *work) promised(key string, a acknowledged) {
+	w.mu.Lock()
+	w.journal[key] = append(w.journal[key], a)
+	w.mu.Unlock()
+	w.promises.Add(1)
+}
+
+// requireKept holds everything that was promised against what the daemon says now.
+func (w *work) requireKept(t *testing.T) {
+	t.Helper()
+	histories := map[string][]any{}
+	for key, promises := range w.journal {
+		first := promises[0]
+		applied := 0
+		for _, p := range promises {
+			if p.applied {
+				applied++
+			}
+			require.Equal(t, acknowledged{first.order, first.event, first.version, p.applied}, p, "%s was promised twice", key)
+		}
+		require.LessOrEqual(t, applied, 1, "%s was applied twice", key)
+		if histories[first.order] == nil {
+			a, err := w.get(t.Context(), "/v1/orders/"+first.order+"/transitions")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, a.status, a)
+			histories[first.order] = a.list("data")
+		}
+		history := histories[first.order]
+		require.GreaterOrEqual(t, len(history), int(first.version), "%s is lost", key)
+		kept := history[first.version-1].(map[string]any)
+		require.EqualValues(t, first.version, kept["version"])
+		require.Equal(t, first.event, kept["event"], "%s is lost", key)
+		require.Equal(t, key, kept["seq"], "somebody else's transition")
+	}
+	for order, history := range histories {
+		var events []string
+		for _, step := range history {
+			events = append(events, step.(map[string]any)["event"].(string))
+		}
+		require.Contains(t, [][]string{lifeInOrder, {"place", "cancel"}}, events, order)
+	}
+	for transaction, order := range w.paid {
+		a, err := w.get(t.Context(), "/v1/payments?order_id="+order)
+		require.NoError(t, err)
+		require.Len(t, a.list("data"), 1)
+		p := a.list("data")[0].(map[string]any)
+		require.Equal(t, "captured", p["state"], "%s was taken", transaction)
+		require.Equal(t, transaction, p["transaction_id"])
+	}
+	placed := map[string]bool{}
+	for key, promises := range w.journal {
+		if strings.HasPrefix(key, "place-") {
+			require.False(t, placed[promises[0].order], "two keys, one order")
+			placed[promises[0].order] = true
+		}
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(placed)), w.allOrders(t), "an order that nobody placed")
+}
+
+// allOrders reads the whole list.
+func (w *work) allOrders(t *testing.T) []string {
+	t.Helper()
+	var ids []string
+	for cursor := ""; ; {
+		a, err := w.get(t.Context(), "/v1/orders?limit=200&cursor="+cursor)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, a.status, a)
+		for _, item := range a.list("data") {
+			ids = append(ids, item.(map[string]any)["id"].(string))
+		}
+		if cursor = a.str("next_cursor"); cursor == "" {
+			return ids
+		}
+	}
+}
+
+// requireOncePerKey looks for keys with two transitions past the index that forbids them.
+func requireOncePerKey(t *testing.T, setting string) {
+	t.Helper()
+	db, err := database.Open(t.Context(), setting)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	var all, keys int64
+	require.NoError(t, db.Pool.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM engine_transitions`).Scan(&all))
+	require.NoError(t, db.Pool.QueryRowContext(t.Context(),
+		`SELECT COUNT(*) FROM (SELECT source, seq FROM engine_transitions GROUP BY source, seq) k`).Scan(&keys))
+	require.Positive(t, all)
+	require.Equal(t, all, keys)
+}
+
+// A callback's money goes through four transactions: the fact is kept, the payment captured, the order
+// paid, the fact noted as applied. The daemon is killed while one of the later three is stuck, so after
+// exactly those before it.
+func TestAKillBetweenTheFactAndThePaidOrderIsSettledAtStart(t *testing.T) {
+	eachBinary(t, func(t *testing.T, b *binary, setting, key string) {
+		db, err := database.Open(t.Context(), setting)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		for _, death := range []struct {
+			stuck          string // the table whose row cannot be changed
+			payment, order string // states that are left
+		}{
+			{"payments", "created", "placed"},
+			{"orders", "captured", "placed"},
+			{"payment_facts", "captured", "paid"},
+		} {
+			t.Run(death.stuck, func(t *testing.T) {
+				ctx, cancel := context.WithTimeoutCause(t.Context(), workMax, errors.New("too long"))
+				defer cancel()
+				r := b.serveMortal()
+				c := newCrowd(t, 1, key, r.url)
+				placed, err := c.post(ctx, "/v1/orders", twoBooks, "Idempotency-Key", "place-"+death.stuck)
+				require.NoError(t, err)
+				order := placed.str("id")
+				payment, err := c.post(ctx, "/v1/orders/"+order+"/payments", `{"provider":"standard"}`, "Idempotency-Key", "payment-"+death.stuck)
+				require.NoError(t, err)
+				require.Equal(t, http.StatusCreated, payment.status, payment)
+				transaction := "tx-" + death.stuck
+				status := func(of, by, value string) (state string) {
+					err := db.Pool.QueryRowContext(ctx, `SELECT status FROM `+of+` WHERE `+by+` = ?`, value).Scan(&state)
+					if !errors.Is(err, sql.ErrNoRows) {
+						require.NoError(t, err)
+					}
+					return state
+				}
+
+				answered := make(chan error, 1)
+				free := obstruct(ctx, t, db, death.stuck, map[string]string{"payments": payment.str("id"), "orders": order}, func() {
+					go func() {
+						_, err := c.report(ctx, captured(transaction, payment.str("reference"), 2500, "EUR"))
+						answered <- err
+					}()
+				})
+				waitFor(ctx, t, "the daemon is stuck", func() bool {
+					return status("payment_facts", "transaction_id", transaction) == "received" &&
+						status("payments", "id", payment.str("id")) == death.payment && status("orders", "id", order) == death.order
+				})
+				r.killHard()
+				require.Error(t, <-answered, "the provider has no answer")
+				free()
+				require.Equal(t, "received", status("payment_facts", "transaction_id", transaction))
+				require.Equal(t, death.payment, status("payments", "id", payment.str("id")))
+				require.Equal(t, death.order, status("orders", "id", order))
+
+				r = b.serveMortal() // nobody repeats the callback
+				c.meet(r.url)
+				waitFor(ctx, t, "the fact is settled", func() bool {
+					return status("payment_facts", "transaction_id", transaction) == "applied"
+				})
+				repeated, err := c.report(ctx, captured(transaction, payment.str("reference"), 2500, "EUR"))
+				require.NoError(t, err)
+				require.Equal(t, http.StatusOK, repeated.status, repeated)
+				history, err := c.get(ctx, "/v1/orders/"+order+"/transitions")
+				require.NoError(t, err)
+				require.Len(t, history.list("data"), 2)
+				require.Equal(t, "pay", history.list("data")[1].(map[string]any)["event"])
+				paid, err := c.get(ctx, "/v1/orders/"+order)
+				require.NoError(t, err)
+				require.Equal(t, "paid", paid.str("state"))
+				require.EqualValues(t, 2500, paid.body["paid_amount"])
+				code, log := r.stop()
+				require.Equal(t, 0, code, log)
+				b.requireVerified()
+			})
+		}
+	})
+}
+
+// obstruct makes changes of a table's row wait until it is freed, without help from the daemon, and
+// begins what runs into it. rows has the ids of the rows that are there already.
+func obstruct(ctx context.Context, t *testing.T, db *database.Database, table string, rows map[string]string, begin func()) (free func()) {
+	t.Helper()
+	if db.Gorm.Name() == "sqlite" {
+		// A lock of the file would stop the fact as well, so the change itself takes for ever.
+		exec := func(statement string) {
+			_, err := db.Pool.ExecContext(ctx, statement)
+			require.NoError(t, err)
+		}
+		exec(`CREATE VIEW IF NOT EXISTS for_ever AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n`)
+		exec(`CREATE TRIGGER obstacle BEFORE UPDATE ON ` + table + ` BEGIN SELECT * FROM for_ever; END`)
+		begin()
+		return func() { exec(`DROP TRIGGER obstacle`) }
+	}
+	if id := rows[table]; id != "" {
+		free = lockRow(ctx, t, db, table, id)
+		begin()
+		return free
+	}
+	// The row comes into being on the way: stop at the order, lock the row, go on.
+	pass := lockRow(ctx, t, db, "orders", rows["orders"])
+	begin()
+	var id string
+	waitFor(ctx, t, "there is a row to lock", func() bool {
+		return db.Pool.QueryRowContext(ctx, `SELECT id FROM `+table+` WHERE status = 'received'`).Scan(&id) == nil
+	})
+	free = lockRow(ctx, t, db, table, id)
+	pass()
+	return free
+}
+
+// lockRow holds a row in a transaction of its own.
+func lockRow(ctx context.Context, t *testing.T, db *database.Database, table, id string) (unlock func()) {
+	t.Helper()
+	tx, err := db.Pool.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	var locked string
+	require.NoError(t, tx.QueryRowContext(ctx, `SELECT id FROM `+table+` WHERE id = ? FOR UPDATE`, id).Scan(&locked))
+	return func() { require.NoError(t, tx.Rollback()) }
+}
