@@ -37,8 +37,11 @@ func (e *Error) Unwrap() error { return sentinels[e.Result.Outcome] }
 func (e *Error) Error() string {
 	r := e.Result
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s", r.Machine, r.ID, r.Event)
-	fmt.Fprintf(&b, ": %s", r.Outcome)
+	fmt.Fprintf(&b, "%s %s: ", r.Machine, r.ID)
+	if r.Event != "" {
+		fmt.Fprintf(&b, "%s: ", r.Event)
+	}
+	b.WriteString(string(r.Outcome))
 	if r.Detail != "" {
 		fmt.Fprintf(&b, "/%s", r.Detail)
 	}

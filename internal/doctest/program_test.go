@@ -49,7 +49,7 @@ func TestTheReadmeProgramIsAModuleOfItsOwn(t *testing.T) {
 	write(t, read(t, "go.sum"), folder, "go.sum")
 	text := blocks(read(t, "README.md"), "go")[0]
 	write(t, text, folder, "main.go")
-	said := goRun(t, folder, "run", "-trimpath", ".")
+	said := goRun(t, folder, "run", "-mod=mod", "-trimpath", ".")
 
 	_, promised, found := strings.Cut(text, "\t// Output:\n")
 	require.True(t, found)

@@ -77,7 +77,7 @@ func TestTheWalkAnswersAsTheReadmeSays(t *testing.T) {
 			rest := said[i]
 			for part := range strings.SplitSeq(s.want, "…") {
 				_, after, found := strings.Cut(rest, part)
-				require.True(t, found, "%s walk, line %d: want %s\nin %s\nafter %s", time, s.line, part, said[i], s.script)
+				require.True(t, found, "%s walk, line %d of its blocks: want %s\nin %s\nafter %s", time, s.line, part, said[i], s.script)
 				rest = after
 			}
 		}
