@@ -1,8 +1,17 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
 
-// admin serves /admin/, the pages for people: they stand on d.shop, d.engine and, to log people in
-// with their keys, d.ring. They answer for their own sessions and Content-Security-Policy. A build
-// without them shows the reference of the API.
-func (d *daemon) admin() http.Handler { return http.RedirectHandler("/docs", http.StatusFound) }
+	"example.com/orderd/cmd/orderd/internal/admin"
+	"example.com/orderd/cmd/orderd/internal/auth"
+)
+
+// admin serves /admin/, the pages for people. Their logins are limited apart from the API's keys, so
+// that neither locks the other out.
+func (d *daemon) admin() http.Handler {
+	return admin.New(admin.Deps{
+		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Ring: d.ring,
+		Now: d.now, Public: d.public, Dev: d.dev, Log: d.log,
+	})
+}

@@ -1,0 +1,86 @@
+// Package admin is the daemon's pages for people: rendered on the server, complete without
+// JavaScript, and loading nothing from elsewhere. A page shows what the API says, in the same words.
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/cmd/orderd/internal/web"
+	"example.com/orderd/engine"
+	"example.com/orderd/orders"
+)
+
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -path .
+
+// Deps is what the pages stand on.
+type Deps struct {
+	Shop   *orders.Shop
+	Engine *engine.Engine
+	Gate   *auth.Gate    // lets people in
+	Ring   *auth.Keyring // looks whether their keys are still good
+	Now    func() time.Time
+	Public string // the URL that browsers use, for whether cookies are for https alone
+	Dev    bool   // tell the key of development on the login page
+	Log    *slog.Logger
+}
+
+type admin struct {
+	Deps
+	sessions *sessions
+	cookie   http.Cookie // without value
+	plain    bool        // http to another machine, where the cookie is not sent back
+	machine  engine.Description
+}
+
+// New makes the handler of everything under /admin/. The engine must run the machines of the shop.
+func New(deps Deps) http.Handler {
+	a := &admin{Deps: deps, sessions: newSessions(deps.Now)}
+	a.cookie, a.plain = cookieFor(deps.Public)
+	for _, d := range deps.Engine.Machines() {
+		if d.Name == orders.MachineOrder {
+			a.machine = d
+		}
+	}
+	mux := &web.Mux{}
+	mux.Handle("GET /admin/{$}", http.RedirectHandler("/admin/orders", http.StatusFound))
+	mux.HandleFunc("GET /admin/static/{name}", serveStatic)
+	mux.HandleFunc("GET /admin/login", a.loginPage)
+	mux.HandleFunc("POST /admin/login", a.login)
+	mux.HandleFunc("POST /admin/logout", a.logout)
+	mux.Handle("GET /admin/orders", a.member(a.orders))
+	mux.Handle("GET /admin/orders/{id}", a.member(a.order))
+	mux.Handle("POST /admin/orders/{id}/events", a.member(a.act))
+	mux.Handle("GET /admin/", a.member(func(w http.ResponseWriter, r *http.Request) {
+		a.trouble(w, r, http.StatusNotFound, "Nothing here", "There is no page at this address.")
+	}))
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// cookieFor is the session's cookie on a public URL. It is for https alone, except on this very
+// machine; plain tells that the URL is neither, so that a browser will not send the cookie back.
+func cookieFor(public string) (c http.Cookie, plain bool) {
+	c = http.Cookie{Name: "__Host-orderd", Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	u, err := url.Parse(public)
+	if err != nil || u.Scheme != "http" {
+		return c, false
+	}
+	if !isLoopback(u.Hostname()) {
+		return c, true
+	}
+	c.Name, c.Path, c.Secure = "orderd", "/admin/", false // the prefix is for secure cookies
+	return c, false
+}
+
+// returnTo is where a login leads: a page of ours, or the list for anything else.
+func returnTo(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/admin/orders") || strings.Contains(path, `\`) {
+		return "/admin/orders"
+	}
+	return u.RequestURI()
+}
