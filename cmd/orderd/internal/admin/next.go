@@ -36,9 +36,18 @@ func (a *admin) choicesOf(all []engine.Possibility, p auth.Principal, now time.T
 			not = append(not, c)
 		}
 	}
-	slices.SortStableFunc(possible, func(x, y choice) int { return rankAct(x) - rankAct(y) })
-	slices.SortStableFunc(not, func(x, y choice) int { return cmp.Compare(rankOf(x), rankOf(y)) })
+	slices.SortStableFunc(possible, func(x, y choice) int {
+		return cmp.Or(rankAct(x)-rankAct(y), a.place(x.Event)-a.place(y.Event))
+	})
+	slices.SortStableFunc(not, func(x, y choice) int {
+		return cmp.Or(rankOf(x)-rankOf(y), a.place(x.Event)-a.place(y.Event))
+	})
 	return possible, not
+}
+
+// place is where the definition first names an event: roughly when it comes in an order's life.
+func (a *admin) place(event engine.Event) int {
+	return slices.IndexFunc(a.machine.Edges, func(e engine.DescribedEdge) bool { return e.Event == event })
 }
 
 func rankAct(c choice) int {

@@ -374,7 +374,7 @@ func actForm(v orderView, c choice) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if c.Needs != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<p class=\"faint\">This form brings its key along: sending it twice does it once.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<p class=\"faint\">The form carries its own key: sent twice, it happens once.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

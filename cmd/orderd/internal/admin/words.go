@@ -9,6 +9,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/provider"
 )
 
 // label is a name of the machine for people: partly_paid reads "Partly paid".
@@ -50,6 +51,17 @@ func tone(s engine.State) string {
 	}
 	return "tone-over"
 }
+
+// outcomeText is an outcome as the API writes it: "stale/passed".
+func outcomeText(o engine.Outcome, d engine.Detail) string {
+	if d == "" {
+		return string(o)
+	}
+	return string(o) + "/" + string(d)
+}
+
+// factText is what a fact says, in words: "payment captured".
+func factText(kind provider.Kind) string { return strings.ReplaceAll(plain(kind), ".", " ") }
 
 // outcomeTone is the colour of an outcome.
 func outcomeTone(o engine.Outcome) string {
