@@ -15,9 +15,9 @@ import (
 // choice is one event of the machine as the order stands: what it would do, or why it cannot.
 type choice struct {
 	Event    engine.Event
-	To       engine.State // where it would lead
-	Act      bool         // with a button
-	Why      string       // without one: the reason, in a sentence
+	To       []engine.State // where it would lead; several where the input decides
+	Act      bool           // with a button
+	Why      string         // without one: the reason, in a sentence
 	Refused  []engine.Refused
 	Needs    string // what a request must bring along
 	Outcome  engine.Outcome
@@ -27,9 +27,9 @@ type choice struct {
 }
 
 // choicesOf splits what the engine says into what is possible now and what is not, the nearest first.
-func (a *admin) choicesOf(all []engine.Possibility, p auth.Principal, now time.Time) (possible, not []choice) {
+func (a *admin) choicesOf(state engine.State, all []engine.Possibility, p auth.Principal, now time.Time) (possible, not []choice) {
 	for _, one := range all {
-		c := a.choiceOf(one, p, now)
+		c := a.choiceOf(state, one, p, now)
 		if c.Possible {
 			possible = append(possible, c)
 		} else {
@@ -66,10 +66,16 @@ func rankOf(c choice) int {
 	return slices.Index(order, c.Outcome)
 }
 
-func (a *admin) choiceOf(one engine.Possibility, p auth.Principal, now time.Time) choice {
+func (a *admin) choiceOf(state engine.State, one engine.Possibility, p auth.Principal, now time.Time) choice {
 	c := choice{
-		Event: one.Event, To: one.To, Possible: one.Allowed, Outcome: one.Outcome, Detail: one.Detail,
+		Event: one.Event, Possible: one.Allowed, Outcome: one.Outcome, Detail: one.Detail,
 		Refused: one.Refused, Proof: one.Proof,
+	}
+	if one.Allowed {
+		c.To = []engine.State{one.To}
+	}
+	if one.Allowed && one.NeedsInput {
+		c.To = a.targets(state, one.Event)
 	}
 	switch {
 	case one.NeedsInput && one.NeedsIdentity:
@@ -133,6 +139,17 @@ func (a *admin) statesWith(event engine.Event) []engine.State {
 	for _, e := range a.machine.Edges {
 		if e.Event == event && e.From != "" && !slices.Contains(states, e.From) {
 			states = append(states, e.From)
+		}
+	}
+	return states
+}
+
+// targets are the states that an event leads to from a state.
+func (a *admin) targets(from engine.State, event engine.Event) []engine.State {
+	var states []engine.State
+	for _, e := range a.machine.Edges {
+		if e.Event == event && e.From == from && !slices.Contains(states, e.To) {
+			states = append(states, e.To)
 		}
 	}
 	return states

@@ -86,7 +86,7 @@ func (a *admin) look(ctx context.Context, id, show, upTo string) (v orderView, e
 	if err != nil {
 		return v, err
 	}
-	v.Possible, v.Not = a.choicesOf(all, p, v.Now)
+	v.Possible, v.Not = a.choicesOf(v.Order.State, all, p, v.Now)
 	if v.Timeline, err = a.timelineOf(ctx, v.Order, show, upTo); err != nil {
 		return v, err
 	}
