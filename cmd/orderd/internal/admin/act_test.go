@@ -57,6 +57,7 @@ func TestAStaleFormIsExplained(t *testing.T) {
 	require.Contains(t, p.text, "You saw version 2; it is shipped now, version 3.")
 	require.Contains(t, p.text, "stale/version")
 	require.EqualValues(t, 3, s.versions(o.ID))
+	require.Equal(t, at, b.get(at+"/events").header.Get("Location"), "the address of the refusal leads to the order")
 	require.NotEqual(t, form.Get("key"), p.form("deliver", "").Get("key"), "the page that explains it has new forms")
 }
 

@@ -55,6 +55,9 @@ func New(deps Deps) http.Handler {
 	mux.Handle("GET /admin/orders", a.member(a.orders))
 	mux.Handle("GET /admin/orders/{id}", a.member(a.order))
 	mux.Handle("POST /admin/orders/{id}/events", a.member(a.act))
+	mux.HandleFunc("GET /admin/orders/{id}/events", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, string(orderURL(r.PathValue("id"))), http.StatusSeeOther) // a refusal's address, opened anew
+	})
 	mux.Handle("GET /admin/", a.member(func(w http.ResponseWriter, r *http.Request) {
 		a.trouble(w, r, http.StatusNotFound, "Nothing here", "There is no page at this address.")
 	}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,15 @@ func (v orderView) URL(show string) templ.SafeURL {
 		return orderURL(v.Order.ID) + "#timeline"
 	}
 	return orderURL(v.Order.ID) + templ.SafeURL("?show="+show+"#timeline")
+}
+
+// Earlier is the address of the page with the transitions before those shown.
+func (v orderView) Earlier() templ.SafeURL {
+	q := url.Values{"upto": {itoa(v.Timeline.EarlierTo)}}
+	if v.Timeline.Show != "" {
+		q.Set("show", v.Timeline.Show)
+	}
+	return orderURL(v.Order.ID) + templ.SafeURL("?"+q.Encode()+"#timeline")
 }
 
 // order shows one order.

@@ -46,8 +46,7 @@ func TestMoneyAtTheDesk(t *testing.T) {
 	})
 	require.NoError(t, err)
 	p := s.as(auth.Viewer).get("/admin/orders/" + o.ID)
-	require.Contains(t, p.text, "25.00 EUR wait at the money desk")
-	require.Contains(t, p.text, "It came after the order had ended.")
+	require.Contains(t, p.text, "25.00 EUR wait at the money desk</a>: It came after the order had ended.")
 	require.Contains(t, p.text, "tx-7")
 	require.Contains(t, p.text, pay.ID)
 }

@@ -44,9 +44,13 @@ func (a *admin) render(w http.ResponseWriter, r *http.Request, status int, title
 	_, _ = w.Write(page.Bytes())
 }
 
-// trouble answers with a page that says what is wrong.
+// trouble answers with a page that says what is wrong, and where the log has more, if it has.
 func (a *admin) trouble(w http.ResponseWriter, r *http.Request, status int, title, text string) {
-	a.render(w, r, status, title, troublePage(title, text, web.RequestID(r.Context())))
+	request := ""
+	if status >= http.StatusInternalServerError {
+		request = web.RequestID(r.Context())
+	}
+	a.render(w, r, status, title, troublePage(title, text, request))
 }
 
 // failed answers with a page for an error.
