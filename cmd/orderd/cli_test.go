@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -210,7 +211,15 @@ func TestRequestsInProgressAreFinishedOnStop(t *testing.T) {
 		return status == 200
 	}, 5*time.Second, tick)
 	go func() {
-		time.Sleep(500 * time.Millisecond) // let the stop begin first
+		beat := time.NewTicker(tick)
+		defer beat.Stop()
+		for range beat.C { // the stop has begun when nobody is let in any more
+			c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.url, "http://"))
+			if err != nil {
+				break
+			}
+			_ = c.Close()
+		}
 		_, _ = writer.Write([]byte(twoBooks[10:]))
 		_ = writer.Close()
 	}()

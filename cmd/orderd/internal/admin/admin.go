@@ -61,7 +61,11 @@ func New(deps Deps) http.Handler {
 	mux.Handle("GET /admin/", a.member(func(w http.ResponseWriter, r *http.Request) {
 		a.trouble(w, r, http.StatusNotFound, "Nothing here", "There is no page at this address.")
 	}))
-	return http.NewCrossOriginProtection().Handler(mux)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.trouble(w, r, http.StatusForbidden, "Not from here", "The form came from another site. Nothing was done.")
+	}))
+	return guard.Handler(mux)
 }
 
 // cookieFor is the session's cookie on a public URL. It is for https alone, except on this very

@@ -91,7 +91,9 @@ func TestWrongKeysAreLimited(t *testing.T) {
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	s := start(t)
 	key := url.Values{"key": {s.key("alice", auth.Viewer)}}
-	require.Equal(t, http.StatusForbidden, s.browser().post("/admin/login", key, "Sec-Fetch-Site", "cross-site").status)
+	p := s.browser().post("/admin/login", key, "Sec-Fetch-Site", "cross-site")
+	require.Equal(t, http.StatusForbidden, p.status)
+	require.Contains(t, p.text, "from another site")
 	require.Equal(t, http.StatusForbidden, s.browser().post("/admin/login", key, "Origin", "https://evil.example").status)
 	require.Equal(t, http.StatusSeeOther, s.browser().post("/admin/login", key, "Sec-Fetch-Site", "same-origin").status)
 }

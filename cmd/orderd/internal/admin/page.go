@@ -39,6 +39,9 @@ func (a *admin) render(w http.ResponseWriter, r *http.Request, status int, title
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", strings.ReplaceAll(policy, "%N%", nonce))
+	// Without a referrer a browser would call the origin of our own forms null, and an older one that
+	// sends nothing else to tell by would be taken for another site.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(page.Bytes())

@@ -24,5 +24,12 @@ for (const form of document.querySelectorAll("details.act form")) {
   form.addEventListener("submit", () => { form.querySelector("button").disabled = true; });
 }
 
+// On a narrow screen the diagram begins where the order is.
+for (const box of document.querySelectorAll(".diagram")) {
+  const state = box.querySelector(".current")?.getBoundingClientRect();
+  if (!state) continue;
+  box.scrollLeft += state.left + state.width / 2 - box.getBoundingClientRect().left - box.clientWidth / 2;
+}
+
 // A page from the browser's memory is as old as it was; its buttons work again.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
