@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -65,5 +66,50 @@ func TestTheOrderMachineInAStorm(t *testing.T) {
 	}
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		enginetest.Storm(t, db, shopKit(t, 0, newOrderRow, orderInput), enginetest.Storms{})
+	})
+}
+
+func paymentInput(_ orders.Payment, edge engine.DescribedEdge) any {
+	switch edge.Event {
+	case orders.EventStart:
+		return json.RawMessage(`{"order":"ord_1","provider":"acme"}`)
+	case orders.EventCapture:
+		return json.RawMessage(`{"transaction":"tx-1","amount":500,"currency":"EUR"}`)
+	}
+	return nil
+}
+
+func newPaymentRow(n int) *orders.Payment {
+	return &orders.Payment{
+		ID: fmt.Sprintf("pay_%d", n), OrderID: "ord_1", Provider: "acme", Reference: fmt.Sprintf("ref_%d", n), Amount: 500, Currency: "EUR",
+	}
+}
+
+func factInput(_ orders.Fact, edge engine.DescribedEdge) any {
+	switch edge.Event {
+	case orders.EventReceive, orders.EventContradict:
+		return json.RawMessage(`{"id":"tx-1","reference":"ref_1","amount":500,"currency":"EUR"}`)
+	case orders.EventApply:
+		return json.RawMessage(`{"payment":"pay_1","order":"ord_1","applied":500}`)
+	case orders.EventPark:
+		return json.RawMessage(`{"desk":500,"reason":"late"}`)
+	}
+	return nil
+}
+
+func newFactRow(n int) *orders.Fact {
+	return &orders.Fact{ID: fmt.Sprintf("fact_%d", n), Provider: "acme", Reference: "ref_1", Amount: 500, Currency: "EUR"}
+}
+
+func TestPaymentsAndFactsWalkAndStormToo(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		payments := shopKit(t, 1, newPaymentRow, paymentInput)
+		enginetest.Walk(t, db, payments)
+		enginetest.Storm(t, db, payments, enginetest.Storms{})
+	})
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		facts := shopKit(t, 2, newFactRow, factInput)
+		enginetest.Walk(t, db, facts)
+		enginetest.Storm(t, db, facts, enginetest.Storms{})
 	})
 }
