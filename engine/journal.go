@@ -85,7 +85,7 @@ func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 	if !journalled(it.result) {
 		return
 	}
-	name := fmt.Sprintf("engine_%d", savepoints.Add(1))
+	name := savepoint()
 	err := tx.Savepoint(ctx, name)
 	if err == nil {
 		if err = j.write(ctx, tx, []*Attempt{j.attempt(it)}); err == nil {

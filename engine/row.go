@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -294,10 +293,6 @@ func (r *rowType) canonical(row any) (json.RawMessage, error) {
 		content[f.DBName] = v
 	}
 	return json.Marshal(content) // sorts the columns
-}
-
-func (r *rowType) String() string {
-	return strings.Join([]string{r.table, r.id.DBName, r.state.DBName, r.version.DBName}, " ")
 }
 
 // Load reads one subject's row as a value of its own. It matches ErrNotFound if there is none.

@@ -14,7 +14,10 @@ import (
 // triesTx bounds deciding again inside a caller's transaction.
 const triesTx = 3
 
-var savepoints atomic.Uint64 // a savepoint of the same name would replace an outer one
+var savepoints atomic.Uint64
+
+// savepoint is a name not used before: one of the same name would replace an outer savepoint.
+func savepoint() string { return fmt.Sprintf("engine_%d", savepoints.Add(1)) }
 
 // ApplyTx answers one request inside the caller's own transaction: a *gorm.DB from Begin or
 // Transaction, or the handle that Exec is given. It matches ErrBadRequest if tx is in no
@@ -58,7 +61,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 	var last error
 	lock := lockRows
 	for range triesTx {
-		name := fmt.Sprintf("engine_%d", savepoints.Add(1))
+		name := savepoint()
 		if last = tx.Savepoint(ctx, name); last != nil {
 			break
 		}
