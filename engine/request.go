@@ -47,3 +47,6 @@ type Request struct {
 
 	row any // the row of a creation, set by Create
 }
+
+// Creates reports whether Create makes the request, which may then lack ID and Event.
+func (r Request) Creates() bool { return r.row != nil }

@@ -65,3 +65,9 @@ func (r Result) Err() error {
 	}
 	return &Error{Result: r}
 }
+
+// Failed answers a request with an error that is no outcome. It is for an Applier in front of an
+// engine that could not ask it, such as when the caller's ctx ended before.
+func Failed(r Request, err error) Result {
+	return Result{Machine: r.Machine, ID: r.ID, Event: r.Event, DryRun: r.DryRun, err: err}
+}
