@@ -56,7 +56,7 @@ func (e *Engine) adoptSome(ctx context.Context, m *machine, limit int) (adopted 
 	}
 	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error {
 		adopted = 0
-		rows, err := m.row.load(tx.Gorm(ctx), ids, true)
+		rows, err := m.row.load(ctx, tx, ids, lockRows)
 		if err != nil {
 			return err
 		}

@@ -87,9 +87,11 @@ func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) 
 		return
 	}
 	w := &world{rows: map[ref]any{}}
-	if err := e.readRows(ctx, from, w, wanted); err != nil {
+	rows, keep, err := e.rowReadings(ctx, from, lockNothing, wanted)
+	if err != nil || from.Read(ctx, rows) != nil {
 		return // the answer stands without it
 	}
+	keep(w)
 	for _, it := range unplaced {
 		if row := w.rows[it.ref()]; row != nil {
 			it.result.State, it.result.Version = it.m.row.stateOf(row), it.m.row.versionOf(row)
@@ -147,7 +149,7 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 		})
 	} else if r, err = e.round(ctx, e.db, b.items, lockNothing); err == nil && len(r.w.order) > 0 {
 		r.answerSettled() // does not depend on what is about to be written
-		err = e.db.InTx(ctx, func(tx *sqldb.Tx) error { return write(ctx, tx, r.w) })
+		err = writeAlone(ctx, e.db, r.w)
 	}
 	if err == nil || errors.Is(err, errNothingToWrite) {
 		e.observe(carried.items)

@@ -281,7 +281,7 @@ func (w *world) actionFailed(mv *move, name string, err error) verdict {
 }
 
 // undo answers an item whose SQL failed: its subject is where it was.
-func (w *world) undo(mv *move, bad *culprit) verdict {
+func (w *world) undo(mv *move, bad culprit) verdict {
 	s := mv.subject
 	s.moves, s.state, s.version = nil, mv.call.from, mv.call.version-1
 	if mv.adopted != nil {

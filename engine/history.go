@@ -18,7 +18,7 @@ type HistoryQuery struct {
 // does not exist or is not adopted yet.
 func (e *Engine) History(ctx context.Context, machine, id string, q HistoryQuery) ([]Transition, error) {
 	var past []Transition
-	err := eachTransition(ctx, e.db,
+	err := e.eachTransition(ctx,
 		selectTransitions+` WHERE machine = ? AND subject = ? AND version > ? ORDER BY version LIMIT `+strconv.Itoa(limited(q.Limit)),
 		[]any{machine, id, q.After}, func(t Transition) { past = append(past, *shown(t)) })
 	if err != nil {
@@ -38,7 +38,7 @@ func limited(n int) int {
 // then or before. It matches ErrNotFound if the subject had no transition yet.
 func (e *Engine) At(ctx context.Context, machine, id string, at time.Time) (Transition, error) {
 	var found *Transition
-	err := eachTransition(ctx, e.db,
+	err := e.eachTransition(ctx,
 		selectTransitions+` WHERE machine = ? AND subject = ? AND at <= ? ORDER BY version DESC LIMIT 1`,
 		[]any{machine, id, at.UTC().Truncate(time.Microsecond)}, func(t Transition) { found = shown(t) })
 	switch {

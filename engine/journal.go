@@ -169,7 +169,7 @@ func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) 
 			string(a.Outcome), string(a.Detail), string(a.State), a.Version, a.ProofVersion, refused, a.Times, a.FirstAt, a.LastAt,
 		})
 	}
-	return tx.Merge(ctx, in, []string{"id"}, []string{"times"}, []string{"last_at"})
+	return tx.Merge(ctx, sqldb.Merge{Insert: in, Key: []string{"id"}, Add: []string{"times"}, Replace: []string{"last_at"}})
 }
 
 // truncated cuts what user code wrote too long. Cut JSON is kept as a JSON string.

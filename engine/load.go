@@ -15,7 +15,7 @@ import (
 
 // reader is where a round reads: the database, or a transaction.
 type reader interface {
-	Each(ctx context.Context, query string, args []any, f func(*sql.Rows) error) error
+	Read(ctx context.Context, rs []sqldb.Reading) error
 	Gorm(ctx context.Context) *gorm.DB
 	Dialect() sqldb.Dialect
 }
@@ -51,72 +51,85 @@ func (e *Engine) read(ctx context.Context, from reader, items []*item, lock lock
 	for _, it := range items {
 		wanted[it.ref()] = true
 	}
-	if err := e.readRows(ctx, from, w, wanted); err != nil {
-		return nil, err
-	}
-	return w, e.readKeys(ctx, from, w, items)
+	return w, e.readRowsAndKeys(ctx, from, w, wanted, items)
 }
 
 // readMore reads what deciding found lacking.
 func (e *Engine) readMore(ctx context.Context, from reader, w *world, items []*item) error {
 	if len(w.wantRow) > 0 {
-		if err := e.readRows(ctx, from, w, w.wantRow); err != nil {
-			return err
-		}
 		for r := range w.wantRow {
 			w.fresh[r] = true
 		}
-		clear(w.history) // older than the rows now
-		return e.readKeys(ctx, from, w, items)
+		clear(w.history) // older than the rows will be
+		return e.readRowsAndKeys(ctx, from, w, w.wantRow, items)
 	}
 	return e.readHistory(ctx, from, w)
 }
 
-func (e *Engine) readRows(ctx context.Context, from reader, w *world, wanted map[ref]bool) error {
+func (e *Engine) readRowsAndKeys(ctx context.Context, from reader, w *world, wanted map[ref]bool, items []*item) error {
+	rows, keep, err := e.rowReadings(ctx, from, w.lock, wanted)
+	if err != nil {
+		return err
+	}
+	if err := from.Read(ctx, append(rows, w.keyReadings(from, items)...)); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	keep(w)
+	return nil
+}
+
+// rowReadings are the statements that read some subjects' rows; keep puts what they read into a world.
+func (e *Engine) rowReadings(ctx context.Context, from reader, lock locking, wanted map[ref]bool) (all []sqldb.Reading, keep func(*world), err error) {
 	byMachine := map[string][]string{}
 	for r := range wanted {
 		byMachine[r.machine] = append(byMachine[r.machine], r.id)
 	}
+	found := map[string]map[string]any{}
 	for _, name := range sortedKeys(byMachine) {
 		ids := byMachine[name]
 		slices.Sort(ids)
-		rows, err := e.machines[name].row.load(from.Gorm(ctx), ids, w.lock != lockNothing && from.Dialect() == sqldb.MySQL)
+		found[name] = make(map[string]any, len(ids))
+		rs, err := e.machines[name].row.readings(ctx, from, ids, lock, found[name])
 		if err != nil {
-			return fmt.Errorf("read %s rows: %w", name, err)
+			return nil, nil, fmt.Errorf("read %s rows: %w", name, err)
 		}
-		for id, row := range rows {
-			w.rows[ref{name, id}] = row
-		}
+		all = append(all, rs...)
 	}
-	return nil
+	return all, func(w *world) {
+		for name, rows := range found {
+			for id, row := range rows {
+				w.rows[ref{name, id}] = row
+			}
+		}
+	}, nil
 }
 
-func (e *Engine) readKeys(ctx context.Context, from reader, w *world, items []*item) error {
+// keyReadings are the statements that look for the items' keys in history.
+func (w *world) keyReadings(from reader, items []*item) []sqldb.Reading {
 	bySource := map[string][]string{}
 	for _, it := range items {
 		if !it.keyless || it.inDoubt {
 			bySource[it.key.Source] = append(bySource[it.key.Source], it.key.Seq)
 		}
 	}
+	var all []sqldb.Reading
 	for _, source := range sortedKeys(bySource) {
 		seqs := bySource[source]
 		slices.Sort(seqs)
 		seqs = slices.Compact(seqs)
 		for len(seqs) > 0 {
 			n := min(keysPerQuery, len(seqs))
-			args := []any{source}
+			args := make([]any, 0, n+1)
+			args = append(args, source)
 			for _, seq := range seqs[:n] {
 				args = append(args, seq)
 			}
 			query := selectTransitions + ` WHERE source = ? AND seq IN (?` + strings.Repeat(",?", n-1) + `)` + w.lockClause(from)
-			err := eachTransition(ctx, from, query, args, func(t Transition) { w.keys[t.Key] = &t })
-			if err != nil {
-				return fmt.Errorf("read keys: %w", err)
-			}
+			all = append(all, readTransitions(query, args, func(t Transition) { w.keys[t.Key] = &t }))
 			seqs = seqs[n:]
 		}
 	}
-	return nil
+	return all
 }
 
 func (e *Engine) readHistory(ctx context.Context, from reader, w *world) error {
@@ -141,10 +154,10 @@ func (e *Engine) readHistory(ctx context.Context, from reader, w *world) error {
 			args = append(args, r.machine, r.id, version-historyWindow)
 		}
 		query := selectTransitions + ` WHERE ` + strings.Join(where, " OR ") + ` ORDER BY machine, subject, version` + w.lockClause(from)
-		err := eachTransition(ctx, from, query, args, func(t Transition) {
+		err := from.Read(ctx, []sqldb.Reading{readTransitions(query, args, func(t Transition) {
 			r := ref{t.Machine, t.Subject}
 			w.history[r] = append(w.history[r], t)
-		})
+		})})
 		if err != nil {
 			return fmt.Errorf("read history: %w", err)
 		}
@@ -177,14 +190,18 @@ var transitionColumns = []string{
 
 var selectTransitions = `SELECT ` + strings.Join(transitionColumns, ", ") + ` FROM engine_transitions`
 
-func eachTransition(ctx context.Context, from reader, query string, args []any, f func(Transition)) error {
-	return from.Each(ctx, query, args, func(rows *sql.Rows) error {
+func readTransitions(query string, args []any, f func(Transition)) sqldb.Reading {
+	return sqldb.Reading{Query: query, Args: args, Row: func(rows *sql.Rows) error {
 		t, err := scanTransition(rows)
 		if err == nil {
 			f(t)
 		}
 		return err
-	})
+	}}
+}
+
+func (e *Engine) eachTransition(ctx context.Context, query string, args []any, f func(Transition)) error {
+	return e.db.Read(ctx, []sqldb.Reading{readTransitions(query, args, f)})
 }
 
 func scanTransition(rows *sql.Rows) (Transition, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/orderd/internal/sqldb"
@@ -12,6 +13,11 @@ import (
 // errLostRace says that a conditional update or a unique key met somebody else's row.
 var errLostRace = errors.New("lost a race")
 
+// lostRace reports whether a row was not where it was read.
+func lostRace(err error) bool {
+	return errors.Is(err, errLostRace) || errors.Is(err, sqldb.ErrMoved)
+}
+
 // culprit is the failure of one item's own code inside a shared transaction.
 type culprit struct {
 	item   *item
@@ -19,14 +25,17 @@ type culprit struct {
 	err    error
 }
 
-func (c *culprit) Error() string { return c.err.Error() }
-func (c *culprit) Unwrap() error { return c.err }
+// culprits are all that one transaction found, which is at least one.
+type culprits []culprit
+
+func (c culprits) Error() string { return c[0].err.Error() }
+func (c culprits) Unwrap() error { return c[0].err }
 
 // recoverFrom decides what becomes of a batch whose transaction did not commit. The transaction has
 // been rolled back, or its COMMIT is in doubt.
 func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error) []*batch {
 	b.failure = err
-	var bad *culprit
+	var bad culprits
 	var commit *sqldb.CommitError
 	class := sqldb.Classify(err)
 	switch {
@@ -35,7 +44,7 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 		return e.again(b, 1)
 	case errors.As(err, &bad):
 		return b.without(bad, r)
-	case errors.Is(err, errLostRace):
+	case lostRace(err):
 		b.lock = true // decide on locked rows from now on: progress is certain
 		return e.again(b, 1)
 	case class == sqldb.ClassDuplicate && b.tries < 2:
@@ -87,22 +96,28 @@ func (e *Engine) again(b *batch, cost int) []*batch {
 	return nil
 }
 
-// without runs the others as a batch and the culprit alone; a culprit that was alone has its answer.
-func (b *batch) without(bad *culprit, r *round) []*batch {
+// without runs the others as a batch and each culprit alone, where nobody else's doing can be what it
+// failed on; a culprit that was alone has its answer.
+func (b *batch) without(bad culprits, r *round) []*batch {
 	if len(b.items) == 1 {
-		b.answerCulprit(bad, r)
+		b.answerCulprit(bad[0], r)
 		return nil
 	}
-	rest := &batch{lock: b.lock, settleBy: b.settleBy}
+	split := []*batch{{lock: b.lock, settleBy: b.settleBy}}
 	for _, it := range b.items {
-		if it != bad.item {
-			rest.items = append(rest.items, it)
+		if slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it }) {
+			split = append(split, &batch{items: []*item{it}, lock: b.lock, settleBy: b.settleBy})
+		} else {
+			split[0].items = append(split[0].items, it)
 		}
 	}
-	return []*batch{rest, {items: []*item{bad.item}, lock: b.lock, settleBy: b.settleBy}}
+	if len(split[0].items) == 0 {
+		return split[1:]
+	}
+	return split
 }
 
-func (b *batch) answerCulprit(bad *culprit, r *round) {
+func (b *batch) answerCulprit(bad culprit, r *round) {
 	for _, s := range r.w.order {
 		for _, mv := range s.moves {
 			if mv.item == bad.item {

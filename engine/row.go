@@ -27,9 +27,13 @@ type rowType struct {
 	touched []*schema.Field // columns that carry the time of the last change
 	intID   bool
 
+	selects selects
+
 	// What needs the row's Go type.
+	newRow  func() any
 	copyRow func(any) any
 	find    func(*gorm.DB) ([]any, error)
+	query   func(*gorm.DB) *gorm.DB // what find runs, on a handle for dry runs
 	create  func(*gorm.DB, []any) error
 
 	rebind func(schema.Namer) (*rowType, error) // the same for another naming strategy
@@ -45,6 +49,9 @@ func bindRowType[S any](namer schema.Namer) (*rowType, error) {
 	}
 	r := &rowType{
 		table:   parsed.Table,
+		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
+		newRow:  func() any { return new(S) },
+		query:   func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
 		copyRow: func(row any) any { c := *row.(*S); return &c },
 		find: func(db *gorm.DB) ([]any, error) {
 			var rows []*S
@@ -133,36 +140,6 @@ func (r *rowType) trust() error {
 	return errors.Join(mistakes...)
 }
 
-// load reads the rows of some keys; locked by primary key where lock is set and the database knows
-// row locks. Keys without a row are left out.
-func (r *rowType) load(db *gorm.DB, ids []string, lock bool) (map[string]any, error) {
-	keys := make([]any, 0, len(ids))
-	for _, id := range ids {
-		if key, ok := r.key(id); ok {
-			keys = append(keys, key)
-		}
-	}
-	found := make(map[string]any, len(keys))
-	const chunk = 1000
-	for len(keys) > 0 {
-		n := min(chunk, len(keys))
-		q := db.Table(r.table).Where(clause.IN{Column: clause.Column{Name: r.id.DBName}, Values: keys[:n]}).
-			Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}})
-		if lock {
-			q = q.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
-		}
-		rows, err := r.find(q)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			found[r.idOf(row)] = row
-		}
-		keys = keys[n:]
-	}
-	return found, nil
-}
-
 // unadopted reads rows that the engine has not adopted yet.
 func (r *rowType) unadopted(db *gorm.DB, limit int) ([]any, error) {
 	return r.find(db.Table(r.table).
@@ -220,22 +197,6 @@ func (r *rowType) move(row any, to State, version int64, now time.Time) error {
 	return nil
 }
 
-// snapshot is the database values of the columns that actions may change.
-func (r *rowType) snapshot(row any) ([]driver.Value, error) {
-	values := make([]driver.Value, len(r.others))
-	for i, f := range r.others {
-		v, err := columnValue(f, row)
-		if err != nil {
-			return nil, err
-		}
-		if b, ok := v.([]byte); ok {
-			v = bytes.Clone(b) // the row may be changed in place
-		}
-		values[i] = v
-	}
-	return values, nil
-}
-
 func columnValue(f *schema.Field, row any) (driver.Value, error) {
 	v, _ := f.ValueOf(background, reflect.ValueOf(row))
 	value, err := driver.DefaultParameterConverter.ConvertValue(v)
@@ -245,19 +206,23 @@ func columnValue(f *schema.Field, row any) (driver.Value, error) {
 	return value, nil
 }
 
-// changed is the columns whose values differ from a snapshot, with those of the time of change.
-func (r *rowType) changed(row any, before []driver.Value) (columns []string, values []any, err error) {
-	for i, f := range r.others {
-		v, err := columnValue(f, row)
+// changed is the columns whose values differ between two rows, with those of the time of change.
+func (r *rowType) changed(before, after any) (columns []string, values []any, err error) {
+	for _, f := range r.others {
+		old, err := columnValue(f, before)
 		if err != nil {
 			return nil, nil, err
 		}
-		if !equalValues(before[i], v) {
+		v, err := columnValue(f, after)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !equalValues(old, v) {
 			columns, values = append(columns, f.DBName), append(values, v)
 		}
 	}
 	for _, f := range r.touched {
-		v, err := columnValue(f, row)
+		v, err := columnValue(f, after)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -301,7 +266,7 @@ func Load[S any](ctx context.Context, e *Engine, machine, id string) (*S, error)
 	if m == nil {
 		return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
 	}
-	rows, err := m.row.load(e.db.Gorm(ctx), []string{id}, false)
+	rows, err := m.row.load(ctx, e.db, []string{id}, lockNothing)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", machine, id, err)
 	}

@@ -78,17 +78,17 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 			it.reject(fmt.Errorf("%w; the transaction cannot go on: %w", last, err))
 			return
 		}
-		var bad *culprit
+		var bad culprits
 		if errors.As(last, &bad) {
-			(&batch{items: []*item{it}}).answerCulprit(bad, r)
+			(&batch{items: []*item{it}}).answerCulprit(bad[0], r)
 			return
 		}
-		if !errors.Is(last, errLostRace) && sqldb.Classify(last) != sqldb.ClassDuplicate {
+		if !lostRace(last) && sqldb.Classify(last) != sqldb.ClassDuplicate {
 			break
 		}
 		lock = lockAll
 	}
-	if errors.Is(last, errLostRace) {
+	if lostRace(last) {
 		it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
 		return
 	}

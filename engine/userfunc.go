@@ -74,7 +74,8 @@ func Check[S, A any](name string, f func(Call[S, A]) error) Guard[S] {
 }
 
 // Set makes an action that computes: it changes columns by writing fields of c.Subject (never key,
-// state or version) and asks for effects. It must be pure and may run any number of times before
+// state or version, and never inside a slice or map, which other copies of the row share) and asks
+// for effects. It must be pure and may run any number of times before
 // the transaction. It may Refuse.
 func Set[S, A any](name string, f func(Call[S, A], *Effects) error) Action[S] {
 	a := Action[S]{name: name, input: reflect.TypeFor[A]()}

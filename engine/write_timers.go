@@ -8,58 +8,70 @@ import (
 	"example.com/orderd/internal/sqldb"
 )
 
-// writeTimers stops and arms what the moves asked for, in their order. A timer belongs to the visit
+var timerColumns = []string{
+	"machine", "subject", "entered", "name", "event", "due_at", "status", "lease_owner", "lease_epoch", "armed_at",
+}
+
+// scriptTimers stops and arms what the moves asked for, in their order. A timer belongs to the visit
 // of the state that its subject is in after the move.
-func writeTimers(ctx context.Context, tx *sqldb.Tx, w *world) error {
+func scriptTimers(script *sqldb.Script, w *world, entered map[*move]int64) {
 	for _, s := range w.order {
 		for i, mv := range s.moves {
 			for _, name := range mv.fx.stops {
-				_, err := tx.Exec(ctx, `UPDATE engine_timers SET status = 'stopped', lease_epoch = lease_epoch + 1
+				script.Exec(`UPDATE engine_timers SET status = 'stopped', lease_epoch = lease_epoch + 1
 					WHERE machine = ? AND subject = ? AND name = ? AND status = 'armed'`, s.ref.machine, s.ref.id, name)
-				if err != nil {
-					return err
-				}
 			}
-			if len(mv.fx.timers) == 0 {
-				continue
+			visit, known := s.entered(i)
+			if !known {
+				visit = entered[mv]
 			}
-			entered, err := enteredAt(ctx, tx, s, i)
-			if err != nil {
-				return err
+			armed := sqldb.Insert{Table: "engine_timers", Columns: timerColumns}
+			for _, t := range mv.fx.timers {
+				armed.Rows = append(armed.Rows, []any{
+					s.ref.machine, s.ref.id, visit, t.name, string(t.event), t.dueAt, "armed", "", 1, w.now,
+				})
 			}
-			if err := armTimers(ctx, tx, w, mv, entered); err != nil {
-				return err
-			}
+			script.Merge(sqldb.Merge{
+				Insert: armed, Key: []string{"machine", "subject", "entered", "name"},
+				Add: []string{"lease_epoch"}, Replace: []string{"event", "due_at", "status", "armed_at"},
+			})
 		}
 	}
-	return nil
 }
 
-func armTimers(ctx context.Context, tx *sqldb.Tx, w *world, mv *move, entered int64) error {
-	in := sqldb.Insert{Table: "engine_timers", Columns: []string{
-		"machine", "subject", "entered", "name", "event", "due_at", "status",
-		"lease_owner", "lease_epoch", "armed_at",
-	}}
-	for _, t := range mv.fx.timers {
-		in.Rows = append(in.Rows, []any{
-			mv.subject.ref.machine, mv.subject.ref.id, entered, t.name, string(t.event), t.dueAt, "armed", "", 1, w.now,
-		})
-	}
-	return tx.Merge(ctx, in, []string{"machine", "subject", "entered", "name"},
-		[]string{"lease_epoch"}, []string{"event", "due_at", "status", "armed_at"})
-}
-
-// enteredAt is the version with which the subject entered the state it is in after its i-th move.
-// Self-loops neither end nor begin a visit.
-func enteredAt(ctx context.Context, tx *sqldb.Tx, s *subject, i int) (int64, error) {
+// entered is the version with which the subject entered the state it is in after its i-th move, if
+// that happened in this round. Self-loops neither end nor begin a visit.
+func (s *subject) entered(i int) (version int64, known bool) {
 	for ; i >= 0; i-- {
 		if t := s.moves[i].fact; t.From != t.To {
-			return t.Version, nil
+			return t.Version, true
 		}
 		if a := s.moves[i].adopted; a != nil {
-			return a.Version, nil
+			return a.Version, true
 		}
 	}
+	return 0, false
+}
+
+// readEntries asks history where the visits began whose timers are armed by a self-loop.
+func readEntries(ctx context.Context, tx *sqldb.Tx, w *world) (map[*move]int64, error) {
+	entered := map[*move]int64{}
+	for _, s := range w.order {
+		for i, mv := range s.moves {
+			if _, known := s.entered(i); known || len(mv.fx.timers) == 0 {
+				continue
+			}
+			version, err := readEntry(ctx, tx, s)
+			if err != nil {
+				return nil, err
+			}
+			entered[mv] = version
+		}
+	}
+	return entered, nil
+}
+
+func readEntry(ctx context.Context, tx *sqldb.Tx, s *subject) (int64, error) {
 	var entered sql.NullInt64
 	first := s.moves[0].fact
 	err := tx.Each(ctx, `SELECT MAX(version) FROM engine_transitions

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
+
+	"example.com/orderd/internal/sqldb"
 )
 
 // Fault is one way in which a call to a database goes wrong.
@@ -41,6 +43,7 @@ const (
 	CallExec   CallKind = "exec"
 	CallBegin  CallKind = "begin"
 	CallCommit CallKind = "commit"
+	CallPacket CallKind = "packet" // a whole transaction in one call
 )
 
 // Faulty is a database whose calls can be made to fail. It is safe for concurrent use if its
@@ -140,8 +143,12 @@ func (p *faultyPool) QueryContext(ctx context.Context, query string, args ...any
 	return queryWith(ctx, p.f.next(CallQuery, query), nothing, p.ConnPool, query, args)
 }
 
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // queryWith does not leave the rows of a lost answer open.
-func queryWith(ctx context.Context, fault Fault, undo func(), pool gorm.ConnPool, query string, args []any) (*sql.Rows, error) {
+func queryWith(ctx context.Context, fault Fault, undo func(), pool querier, query string, args []any) (*sql.Rows, error) {
 	return around(fault, undo, undo, func() (*sql.Rows, error) {
 		rows, err := pool.QueryContext(ctx, query, args...)
 		if err == nil && fault != NoFault {
@@ -152,6 +159,30 @@ func queryWith(ctx context.Context, fault Fault, undo func(), pool gorm.ConnPool
 		}
 		return rows, err
 	})
+}
+
+// Packets makes packets fail like any other call.
+func (p *faultyPool) Packets() sqldb.PacketPool {
+	if inner := sqldb.PacketsOf(p.ConnPool); inner != nil {
+		return &faultyPackets{PacketPool: inner, f: p.f}
+	}
+	return nil
+}
+
+type faultyPackets struct {
+	sqldb.PacketPool
+	f *Faulty
+}
+
+func (p *faultyPackets) Play(ctx context.Context, text string, args []any) error {
+	_, err := around(p.f.next(CallPacket, text), nothing, nothing, func() (any, error) {
+		return nil, p.PacketPool.Play(ctx, text, args)
+	})
+	return err
+}
+
+func (p *faultyPackets) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return queryWith(ctx, p.f.next(CallQuery, text), nothing, p.PacketPool, text, args)
 }
 
 // GetDBConn lets gorm find the pool behind the faults.

@@ -70,11 +70,11 @@ func weather(seed uint64) func(int, CallKind, string) Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		switch n := random.IntN(100); {
-		case kind == CallCommit && n < 5:
+		case (kind == CallCommit || kind == CallPacket) && n < 5:
 			return LostAfter
-		case kind == CallCommit && n < 10:
+		case (kind == CallCommit || kind == CallPacket) && n < 10:
 			return LostBefore
-		case kind == CallExec && n < 2:
+		case kind == CallExec && n < 2, kind == CallPacket && n < 12:
 			return Deadlock
 		}
 		return NoFault

@@ -21,10 +21,16 @@ type Option func(*options)
 type options struct {
 	maxConns int
 	lockWait time.Duration
+	packets  bool
 }
 
-// MaxConns bounds the connections. The default is 32.
+// MaxConns bounds the connections. The default is 32. Packets have as many again, at most 16.
 func MaxConns(n int) Option { return func(o *options) { o.maxConns = max(1, n) } }
+
+// Packets says whether the engine may send a whole transaction in one packet, on connections of its
+// own that take several statements at once and run no SQL but the engine's. It is on by default,
+// saves round trips, and is left unused by itself where the server or a proxy does not play along.
+func Packets(on bool) Option { return func(o *options) { o.packets = on } }
 
 // LockWait sets how long a statement waits for a row lock, in whole seconds. The default is 2
 // seconds. It should stay below the deadlines of requests: a waiting statement holds its own
@@ -44,7 +50,7 @@ func LockWait(d time.Duration) Option { return func(o *options) { o.lockWait = d
 //	d, _ := db.DB()
 //	d.Close()
 func Open(dsn string, opts ...Option) (*gorm.DB, error) {
-	o := options{maxConns: 32, lockWait: 2 * time.Second}
+	o := options{maxConns: 32, lockWait: 2 * time.Second, packets: true}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -52,15 +58,18 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("mysqldb: %w", err)
+	main := &connector{session: session(o)}
+	if o.packets {
+		many := cfg.Clone()
+		many.MultiStatements = true
+		if main.packets, err = pool(many, &connector{session: main.session}, min(o.maxConns, packetConns)); err != nil {
+			return nil, err
+		}
 	}
-	d := sql.OpenDB(&connector{Connector: base, session: session(o)})
-	d.SetMaxOpenConns(o.maxConns)
-	d.SetMaxIdleConns(o.maxConns)
-	d.SetConnMaxLifetime(3 * time.Minute) // below what servers and proxies allow, and a way back after a failover
-	d.SetConnMaxIdleTime(time.Minute)
+	d, err := pool(cfg, main, o.maxConns)
+	if err != nil {
+		return nil, err
+	}
 
 	precision := 6
 	db, err := gorm.Open(gormmysql.New(gormmysql.Config{
@@ -81,6 +90,25 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 	return db, nil
 }
 
+// packetConns bounds the connections for packets. Each carries a whole transaction in one round trip,
+// so that a few keep a server busy.
+const packetConns = 16
+
+// pool is the connections to one server that a connector prepares.
+func pool(cfg *mysql.Config, c *connector, maxConns int) (*sql.DB, error) {
+	base, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("mysqldb: %w", err)
+	}
+	c.Connector = base
+	d := sql.OpenDB(c)
+	d.SetMaxOpenConns(maxConns)
+	d.SetMaxIdleConns(maxConns)
+	d.SetConnMaxLifetime(3 * time.Minute) // below what servers and proxies allow, and a way back after a failover
+	d.SetConnMaxIdleTime(time.Minute)
+	return d, nil
+}
+
 // session returns the statements that prepare every new connection. The isolation level has its
 // own standard statement, since the name of its variable differs between MariaDB and MySQL. The
 // comment is one for all but MariaDB, where it frees the locks of a client that is gone but whose
@@ -98,6 +126,7 @@ func session(o options) []string {
 type connector struct {
 	driver.Connector
 	session []string
+	packets *sql.DB // ends with the pool of this connector
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -115,11 +144,25 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // Driver marks the pool.
-func (c *connector) Driver() driver.Driver { return readCommitted{c.Connector.Driver()} }
+func (c *connector) Driver() driver.Driver { return marked{c.Connector.Driver(), c.packets} }
 
-// readCommitted tells the engine that sessions are READ COMMITTED already, which spares every
-// transaction a round trip.
-type readCommitted struct{ driver.Driver }
+// Close is called when the pool is closed.
+func (c *connector) Close() error {
+	if c.packets == nil {
+		return nil
+	}
+	return c.packets.Close()
+}
 
-// ReadCommitted is always true.
-func (readCommitted) ReadCommitted() bool { return true }
+// marked tells the engine what it may count on.
+type marked struct {
+	driver.Driver
+	packets *sql.DB
+}
+
+// ReadCommitted says that sessions are READ COMMITTED already, which spares every transaction a round
+// trip.
+func (marked) ReadCommitted() bool { return true }
+
+// Packets is the pool that takes several statements at once, or nil.
+func (m marked) Packets() *sql.DB { return m.packets }

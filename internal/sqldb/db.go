@@ -18,8 +18,9 @@ type DB struct {
 	server        string
 	handle        *gorm.DB
 	pool          gorm.ConnPool
-	readCommitted bool // sessions of the pool already are READ COMMITTED
-	interpolates  bool // the driver sends values inside the SQL text
+	readCommitted bool       // sessions of the pool already are READ COMMITTED
+	interpolates  bool       // the driver sends values inside the SQL text
+	packets       PacketPool // nil where the database takes one statement at a time
 	backoff       Backoff
 }
 
@@ -46,6 +47,9 @@ func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 	}
 	if w.server, err = check(ctx, w); err != nil {
 		return nil, err
+	}
+	if p := PacketsOf(pool); probePackets(ctx, p) {
+		w.packets = p
 	}
 	return w, nil
 }

@@ -17,58 +17,61 @@ type Insert struct {
 // Insert writes the rows with as few statements as their size allows. A key that exists is an
 // error of ClassDuplicate.
 func (tx *Tx) Insert(ctx context.Context, in Insert) error {
-	return tx.insert(ctx, in, "")
+	return tx.carryOut(ctx, in)
 }
 
-// Merge inserts the rows, except that where key, the primary key and only unique key of the
-// table, exists already, the columns in add grow by the row's values and the columns in replace
-// take them. A key may occur in several rows. For counters.
-func (tx *Tx) Merge(ctx context.Context, in Insert, key, add, replace []string) error {
-	value := func(column string) string { return "VALUES(" + quote(column) + ")" }
-	var tail strings.Builder
-	tail.WriteString(" ON DUPLICATE KEY UPDATE ")
-	if tx.dialect == SQLite {
-		value = func(column string) string { return "excluded." + quote(column) }
-		tail.Reset()
-		tail.WriteString(" ON CONFLICT (" + quoteAll(key) + ") DO UPDATE SET ")
+// Merge inserts the rows, except that where Key exists already, the columns in Add grow by the row's
+// values and the columns in Replace take them. A key may occur in several rows. For counters.
+type Merge struct {
+	Insert
+	Key, Add, Replace []string // Key is the primary key and only unique key of the table
+}
+
+// Merge carries out a merge.
+func (tx *Tx) Merge(ctx context.Context, m Merge) error {
+	return tx.carryOut(ctx, m)
+}
+
+func (in Insert) steps(form) ([]step, error) { return in.withTail("") }
+
+func (m Merge) steps(f form) ([]step, error) {
+	if len(m.Add)+len(m.Replace) == 0 {
+		return nil, fmt.Errorf("sqldb: merging into %s needs columns to add or replace", m.Table)
 	}
-	if len(add)+len(replace) == 0 {
-		return tx.Fail(fmt.Errorf("sqldb: merging into %s needs columns to add or replace", in.Table))
+	head, value := " ON DUPLICATE KEY UPDATE ", func(column string) string { return "VALUES(" + quote(column) + ")" }
+	if f.dialect == SQLite {
+		head = " ON CONFLICT (" + quoteAll(m.Key) + ") DO UPDATE SET "
+		value = func(column string) string { return "excluded." + quote(column) }
 	}
 	var sets []string
-	for _, column := range add {
+	for _, column := range m.Add {
 		sets = append(sets, quote(column)+" = "+quote(column)+" + "+value(column))
 	}
-	for _, column := range replace {
+	for _, column := range m.Replace {
 		sets = append(sets, quote(column)+" = "+value(column))
 	}
-	tail.WriteString(strings.Join(sets, ", "))
-	return tx.insert(ctx, in, tail.String())
+	return m.withTail(head + strings.Join(sets, ", "))
 }
 
-func (tx *Tx) insert(ctx context.Context, in Insert, tail string) error {
-	if len(in.Rows) == 0 {
-		return tx.Err()
-	}
+// withTail is the statements of an insert, each ending with tail.
+func (in Insert) withTail(tail string) ([]step, error) {
 	for i, row := range in.Rows {
 		if len(row) != len(in.Columns) || len(row) == 0 {
-			return tx.Fail(fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, in.Table, len(row), len(in.Columns)))
+			return nil, fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, in.Table, len(row), len(in.Columns))
 		}
 	}
 	head := "INSERT INTO " + quote(in.Table) + " (" + quoteAll(in.Columns) + ") VALUES "
 	row := "(" + placeholders(len(in.Columns)) + ")"
 	size := func(i int) int { return sizeOf(in.Rows[i]) }
+	var steps []step
 	for lo, hi := range chunks(len(in.Rows), 0, len(in.Columns), size) {
 		args := make([]any, 0, (hi-lo)*len(in.Columns))
 		for _, values := range in.Rows[lo:hi] {
 			args = append(args, values...)
 		}
-		query := head + row + strings.Repeat(", "+row, hi-lo-1) + tail
-		if _, err := tx.exec(ctx, query, args); err != nil {
-			return err
-		}
+		steps = append(steps, step{query: head + row + strings.Repeat(", "+row, hi-lo-1) + tail, args: args, rows: anyRows})
 	}
-	return nil
+	return steps, nil
 }
 
 func placeholders(n int) string {

@@ -49,8 +49,10 @@ func TestMergeAddsAndReplaces(t *testing.T) {
 			n BIGINT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (day, kind)) ENGINE=InnoDB;`)
 		merge := func(rows ...[]any) {
 			require.NoError(t, db.InTx(ctx, func(tx *sqldb.Tx) error {
-				return tx.Merge(ctx, sqldb.Insert{Table: "counters", Columns: []string{"day", "kind", "n", "last"}, Rows: rows},
-					[]string{"day", "kind"}, []string{"n"}, []string{"last"})
+				return tx.Merge(ctx, sqldb.Merge{
+					Insert: sqldb.Insert{Table: "counters", Columns: []string{"day", "kind", "n", "last"}, Rows: rows},
+					Key:    []string{"day", "kind"}, Add: []string{"n"}, Replace: []string{"last"},
+				})
 			}))
 		}
 		merge([]any{"mon", "a", 1, 10}, []any{"mon", "b", 2, 20})

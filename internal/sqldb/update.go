@@ -42,31 +42,43 @@ const updateRows = 250
 // statement per row: MariaDB 10.11 crashes on the joined form as a prepared statement, whose
 // derived table has types that were guessed before its values came.
 func (tx *Tx) Update(ctx context.Context, u Update) (rows int64, err error) {
-	for i, r := range u.Rows {
-		if len(r.Values) != len(u.Columns) {
-			return 0, tx.Fail(fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, u.Table, len(r.Values), len(u.Columns)))
-		}
-		if r.Version == r.NewVersion {
-			return 0, tx.Fail(fmt.Errorf("sqldb: row %d for %s does not change its version", i, u.Table))
-		}
+	steps, err := u.steps(tx.form())
+	if err != nil {
+		return 0, tx.Fail(err)
 	}
-	limit := updateRows
-	if !tx.joins {
-		limit = 1
-	}
-	size := func(i int) int { return sizeOf(u.Rows[i].Values) + 200 }
-	for lo, hi := range chunks(len(u.Rows), limit, len(u.Columns)+6, size) {
-		query, args, err := u.statement(tx.dialect, u.Rows[lo:hi])
-		if err != nil {
-			return rows, tx.Fail(fmt.Errorf("sqldb: updating %s: %w", u.Table, err))
-		}
-		n, err := tx.Exec(ctx, query, args...)
+	for _, s := range steps {
+		n, err := tx.Exec(ctx, s.query, s.args...)
 		if err != nil {
 			return rows, err
 		}
 		rows += n
 	}
 	return rows, tx.Err()
+}
+
+func (u Update) steps(f form) ([]step, error) {
+	for i, r := range u.Rows {
+		if len(r.Values) != len(u.Columns) {
+			return nil, fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, u.Table, len(r.Values), len(u.Columns))
+		}
+		if r.Version == r.NewVersion {
+			return nil, fmt.Errorf("sqldb: row %d for %s does not change its version", i, u.Table)
+		}
+	}
+	limit := updateRows
+	if !f.joins {
+		limit = 1
+	}
+	size := func(i int) int { return sizeOf(u.Rows[i].Values) + 200 }
+	var steps []step
+	for lo, hi := range chunks(len(u.Rows), limit, len(u.Columns)+6, size) {
+		query, args, err := u.statement(f.dialect, u.Rows[lo:hi])
+		if err != nil {
+			return nil, fmt.Errorf("sqldb: updating %s: %w", u.Table, err)
+		}
+		steps = append(steps, step{query: query, args: args, rows: int64(hi - lo)})
+	}
+	return steps, nil
 }
 
 func (u Update) statement(d Dialect, rows []UpdateRow) (query string, args []any, err error) {

@@ -28,15 +28,15 @@ var faultTests = map[string]func(*testing.T, *bench){
 	},
 	"a commit whose answer is lost was applied, once": func(t *testing.T, b *bench) {
 		b.at(t, "a")
-		b.faults.Decide(once(enginetest.CallCommit, enginetest.LostAfter))
+		b.faults.Decide(once(commits, enginetest.LostAfter))
 		b.apply(t, request("a", "load"), want{engine.Applied, "", "loaded", 2, 2})
-		b.faults.Decide(once(enginetest.CallCommit, enginetest.LostAfter))
+		b.faults.Decide(once(commits, enginetest.LostAfter))
 		b.apply(t, keyed("a", "deliver", "1"), want{engine.Applied, "", "delivered", 3, 3})
 		b.apply(t, keyed("a", "deliver", "1"), want{engine.Already, engine.Replayed, "delivered", 3, 3})
 	},
 	"a creation whose commit lost its answer made one subject": func(t *testing.T, b *bench) {
 		for i, f := range []enginetest.Fault{enginetest.LostAfter, enginetest.LostBefore, enginetest.Timeout} {
-			b.faults.Decide(once(enginetest.CallCommit, f))
+			b.faults.Decide(once(commits, f))
 			r, err := post(b, t, fmt.Sprint("p", i), fmt.Sprint(i), 500)
 			expect(t, r, err, want{engine.Applied, "", "posted", 1, 1})
 		}
@@ -53,7 +53,7 @@ var faultTests = map[string]func(*testing.T, *bench){
 		committed := false
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
 			switch {
-			case kind == enginetest.CallCommit && !committed:
+			case commits(kind) && !committed:
 				committed = true
 				return enginetest.LostAfter
 			case committed:
@@ -83,7 +83,7 @@ var faultTests = map[string]func(*testing.T, *bench){
 	"deadlocks without end are a lost race": func(t *testing.T, b *bench) {
 		b.at(t, "a")
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, q string) enginetest.Fault {
-			if kind == enginetest.CallExec {
+			if kind == enginetest.CallExec || kind == enginetest.CallPacket {
 				return enginetest.Deadlock
 			}
 			return enginetest.NoFault
@@ -96,10 +96,14 @@ var faultTests = map[string]func(*testing.T, *bench){
 		b.at(t, "a")
 		queries := 0
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
-			if kind == enginetest.CallQuery {
+			switch {
+			case kind == enginetest.CallQuery:
 				if queries++; queries == 2 { // subject has been read, key has not
 					twin(t, b)
 				}
+			case kind == enginetest.CallPacket && queries == 1: // both were read in one packet
+				queries++
+				twin(t, b)
 			}
 			return enginetest.NoFault
 		})
@@ -109,7 +113,7 @@ var faultTests = map[string]func(*testing.T, *bench){
 		b.at(t, "a")
 		begun := false
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
-			if kind == enginetest.CallBegin && !begun {
+			if begins(kind) && !begun {
 				begun = true
 				twin(t, b)
 			}
@@ -143,10 +147,19 @@ func twin(t *testing.T, b *bench) {
 	}
 }
 
-func once(kind enginetest.CallKind, f enginetest.Fault) func(int, enginetest.CallKind, string) enginetest.Fault {
+func begins(kind enginetest.CallKind) bool {
+	return kind == enginetest.CallBegin || kind == enginetest.CallPacket
+}
+
+func commits(kind enginetest.CallKind) bool {
+	return kind == enginetest.CallCommit || kind == enginetest.CallPacket
+}
+
+// once is a fault of the first call of a kind.
+func once(is func(enginetest.CallKind) bool, f enginetest.Fault) func(int, enginetest.CallKind, string) enginetest.Fault {
 	var done atomic.Bool
 	return func(_ int, k enginetest.CallKind, _ string) enginetest.Fault {
-		if k == kind && done.CompareAndSwap(false, true) {
+		if is(k) && done.CompareAndSwap(false, true) {
 			return f
 		}
 		return enginetest.NoFault

@@ -1,0 +1,110 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/mysqldb"
+)
+
+// lamp is the smallest subject whose transitions have a key and a message.
+type lamp struct {
+	ID      string `gorm:"primaryKey;size:64" engine:"id"`
+	Status  string `gorm:"size:16;<-:create" engine:"state"`
+	Version int64  `gorm:"<-:create" engine:"version"`
+}
+
+func lampMachine(t testing.TB) *engine.Machine[lamp] {
+	m, err := engine.NewMachine(engine.Definition[lamp]{
+		Name:   "lamp",
+		Events: map[engine.Event]engine.Spec{"install": {}, "burn": {}},
+		Edges: []engine.Edge[lamp]{
+			{Event: "install", To: "whole"},
+			{Event: "burn", From: []engine.State{"whole"}, To: "burnt", Actions: []engine.Action[lamp]{
+				engine.Set("tell", func(c engine.Call[lamp, engine.NoInput], fx *engine.Effects) error {
+					fx.Emit("lamp.burnt", map[string]string{"id": c.Subject.ID})
+					return nil
+				}),
+			}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func mysqlWithoutPackets(t *testing.T) *gorm.DB {
+	db, err := mysqldb.Open(enginetest.MySQLDSN(t), mysqldb.Packets(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close()
+		}
+	})
+	if err := engine.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// A transition costs few round trips, and many transitions cost hardly more than one.
+func TestRoundTripsAndStatements(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		open       func(*testing.T) *gorm.DB
+		trips      int // of one request or of hundreds
+		statements int
+	}{
+		// select rows, select keys | begin, update, check, history, messages, commit
+		{"mysql", func(t *testing.T) *gorm.DB { return enginetest.MySQL(t) }, 2, 8},
+		{"mysql without packets", mysqlWithoutPackets, 7, 7},
+		{"sqlite", openSQLite, 7, 7}, // no network between
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := c.open(t)
+			if err := db.AutoMigrate(&lamp{}); err != nil {
+				t.Fatal(err)
+			}
+			shaken, faults := enginetest.NewFaulty(db, nil)
+			e, err := engine.New(shaken, engine.Config{}, lampMachine(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer shut(t, e)
+			for _, n := range []int{1, 10, 200} {
+				var burn []engine.Request
+				for i := range n {
+					id := fmt.Sprintf("%d-%d", n, i)
+					if _, err := engine.Create(t.Context(), e, &lamp{ID: id}, engine.Request{Machine: "lamp"}); err != nil {
+						t.Fatal(err)
+					}
+					burn = append(burn, engine.Request{Machine: "lamp", ID: id, Event: "burn", Key: engine.Key{Source: "principal:a", Seq: id}})
+				}
+				trips, statements := 0, 0
+				faults.Decide(func(_ int, _ enginetest.CallKind, query string) enginetest.Fault {
+					trips++
+					statements += 1 + strings.Count(query, "; ")
+					return enginetest.NoFault
+				})
+				for i, r := range e.ApplyAll(t.Context(), burn) {
+					if r.Outcome != engine.Applied {
+						t.Fatalf("%s: %v", burn[i].ID, r.Err())
+					}
+				}
+				faults.Decide(nil)
+				t.Logf("%d transitions: %d round trips, %d statements", n, trips, statements)
+				if trips != c.trips || statements != c.statements {
+					t.Errorf("%d transitions: %d round trips and %d statements, want %d and %d", n, trips, statements, c.trips, c.statements)
+				}
+			}
+		})
+	}
+}

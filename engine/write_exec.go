@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// execute runs the SQL of the user: the actions of each edge in their order, ExecAll for all calls
+// of the batch at once.
+func execute(ctx context.Context, tx *sqldb.Tx, w *world) error {
+	var open []*move
+	longest := 0
+	for _, s := range w.order {
+		for _, mv := range s.moves {
+			if n := len(mv.edge.execs); n > 0 {
+				open = append(open, mv)
+				longest = max(longest, n)
+			}
+		}
+	}
+	for place := range longest {
+		if err := executePlace(ctx, tx, open, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// executePlace runs the actions that stand at one place of their edges. It goes on after an item's own
+// failure as long as the transaction does, so that one transaction finds all culprits.
+func executePlace(ctx context.Context, tx *sqldb.Tx, open []*move, place int) error {
+	var bad culprits
+	var groups [][]*move // of one edge each
+	for _, mv := range open {
+		if place >= len(mv.edge.execs) {
+			continue
+		}
+		a := mv.edge.execs[place]
+		if a.exec == nil {
+			i := slices.IndexFunc(groups, func(g []*move) bool { return g[0].edge == mv.edge && g[0].item.m == mv.item.m })
+			if i < 0 {
+				i, groups = len(groups), append(groups, nil)
+			}
+			groups[i] = append(groups[i], mv)
+			continue
+		}
+		err := guarded(a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
+		if err := bad.judge(tx, mv, a.name, err); err != nil {
+			return err
+		}
+	}
+	for _, moves := range groups {
+		if err := executeAll(ctx, tx, moves[0].edge.execs[place], moves, &bad); err != nil {
+			return err
+		}
+	}
+	return bad.orNil()
+}
+
+func executeAll(ctx context.Context, tx *sqldb.Tx, a action, moves []*move, bad *culprits) error {
+	calls := make([]*call, len(moves))
+	for i, mv := range moves {
+		calls[i] = mv.call
+	}
+	var errs []error
+	err := guarded(a.name, func() error { errs = a.execAll(ctx, tx.Gorm(ctx), calls); return nil })
+	if err == nil && errs != nil && len(errs) != len(moves) {
+		err = fmt.Errorf("action %s returned %d errors for %d calls", a.name, len(errs), len(moves))
+	}
+	if err != nil {
+		if len(moves) == 1 {
+			return bad.judge(tx, moves[0], a.name, err)
+		}
+		return err // whose fault it is shows when the batch is split
+	}
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		if err := bad.judge(tx, moves[i], a.name, err); err != nil {
+			return err
+		}
+	}
+	if err := tx.Err(); err != nil {
+		if len(moves) == 1 {
+			return bad.judge(tx, moves[0], a.name, nil)
+		}
+		return err
+	}
+	return nil
+}
+
+// judge adds an item whose action failed. It returns an error when the transaction cannot go on. What
+// the database may forgive on another try is nobody's fault.
+func (c *culprits) judge(tx *sqldb.Tx, mv *move, action string, err error) error {
+	sticky := tx.Err()
+	if sticky != nil && sqldb.Classify(sticky).Transient() {
+		return sticky
+	}
+	if sticky != nil && err == nil {
+		err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)
+	}
+	var panicked *PanicError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &panicked) && sqldb.Classify(err).Transient():
+		return err
+	}
+	*c = append(*c, culprit{item: mv.item, action: action, err: err})
+	if sticky != nil {
+		return *c
+	}
+	return nil
+}
+
+func (c culprits) orNil() error {
+	if len(c) == 0 {
+		return nil
+	}
+	return c
+}

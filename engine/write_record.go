@@ -1,0 +1,34 @@
+package engine
+
+import "example.com/orderd/internal/sqldb"
+
+var messageColumns = []string{
+	"machine", "subject", "version", "ordinal", "type", "data", "status", "tries", "next_at",
+	"lease_owner", "lease_epoch", "problem", "created_at",
+}
+
+// recordScript writes what the moves leave behind: history, messages and timers. entered is the entry
+// of each move's visit where only the database knows it.
+func recordScript(w *world, entered map[*move]int64) sqldb.Script {
+	var script sqldb.Script
+	history := sqldb.Insert{Table: "engine_transitions", Columns: transitionColumns}
+	messages := sqldb.Insert{Table: "engine_messages", Columns: messageColumns}
+	for _, s := range w.order {
+		for _, mv := range s.moves {
+			if mv.adopted != nil {
+				history.Rows = append(history.Rows, transitionRow(*mv.adopted))
+			}
+			history.Rows = append(history.Rows, transitionRow(mv.fact))
+			for i, msg := range mv.fx.messages {
+				messages.Rows = append(messages.Rows, []any{
+					s.ref.machine, s.ref.id, mv.fact.Version, i + 1, msg.kind, string(msg.data),
+					"pending", 0, w.now, "", 0, "", w.now,
+				})
+			}
+		}
+	}
+	script.Insert(history)
+	script.Insert(messages)
+	scriptTimers(&script, w, entered)
+	return script
+}

@@ -1,0 +1,110 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrMoved says that a row was not where an Update of a script had to find it. The transaction must
+// be rolled back; Play of a DB has done so.
+var ErrMoved = errors.New("sqldb: a row was not where it had to be")
+
+// Script is writing statements that are all known before they run, so that they can be sent at once.
+// The zero value is empty. Its statements run in the order of their addition.
+type Script struct{ parts []stepper }
+
+// stepper is a part of a script, which becomes statements when it is known where they will run.
+type stepper interface{ steps(form) ([]step, error) }
+
+// form is what the statements of a script depend on.
+type form struct {
+	dialect Dialect
+	joins   bool // Update may join many rows in one statement
+}
+
+// step is one statement.
+type step struct {
+	query string
+	args  []any
+	rows  int64 // it must write; or anyRows
+}
+
+const anyRows = -1
+
+// Update adds an update, each of whose rows must be where it has to be.
+func (s *Script) Update(u Update) { s.parts = append(s.parts, u) }
+
+// Insert adds an insert.
+func (s *Script) Insert(in Insert) {
+	if len(in.Rows) > 0 {
+		s.parts = append(s.parts, in)
+	}
+}
+
+// Merge adds a merge.
+func (s *Script) Merge(m Merge) {
+	if len(m.Rows) > 0 {
+		s.parts = append(s.parts, m)
+	}
+}
+
+// Exec adds a statement that may write any number of rows.
+func (s *Script) Exec(query string, args ...any) {
+	s.parts = append(s.parts, step{query: query, args: args, rows: anyRows})
+}
+
+// Append adds all of another script.
+func (s *Script) Append(other Script) { s.parts = append(s.parts, other.parts...) }
+
+func (s step) steps(form) ([]step, error) { return []step{s}, nil }
+
+func (s Script) steps(f form) ([]step, error) {
+	var all []step
+	for _, part := range s.parts {
+		steps, err := part.steps(f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, steps...)
+	}
+	return all, nil
+}
+
+func (tx *Tx) form() form { return form{dialect: tx.dialect, joins: tx.joins} }
+
+// Play runs a script in the transaction, up to its first error.
+func (tx *Tx) Play(ctx context.Context, s Script) error { return tx.carryOut(ctx, s) }
+
+func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
+	steps, err := s.steps(tx.form())
+	if err != nil {
+		return tx.Fail(err)
+	}
+	for _, s := range steps {
+		n, err := tx.Exec(ctx, s.query, s.args...)
+		if err != nil {
+			return err
+		}
+		if s.rows != anyRows && n != s.rows {
+			return ErrMoved
+		}
+	}
+	return tx.Err()
+}
+
+// Play runs a script in a transaction of its own and commits it, unless a statement fails: in one
+// packet where the database takes such, which is one round trip, and else statement by statement. Its
+// errors are those of InTx, and ErrMoved. What goes wrong while a packet is under way may leave its
+// COMMIT unknown, even where InTx would know.
+func (db *DB) Play(ctx context.Context, s Script) error {
+	if db.packets != nil {
+		steps, err := s.steps(form{dialect: db.dialect, joins: true})
+		if err != nil {
+			return err
+		}
+		if text, args, fits := packetOf(steps); fits {
+			return db.playPacket(ctx, text, args)
+		}
+	}
+	return db.InTx(ctx, func(tx *Tx) error { return tx.Play(ctx, s) })
+}
