@@ -108,6 +108,8 @@ type batch struct {
 	lock     bool      // read and decide inside the transaction, on locked rows
 	settleBy time.Time // set once a COMMIT got no answer
 	failure  error     // of the last try
+
+	duplicates int // tries that met a taken key
 }
 
 // run answers all items. Each try either answers items, or costs one of a bounded number of tries,

@@ -32,10 +32,7 @@ func TestConformanceOnABroughtHandle(t *testing.T) {
 		"snapshot isolation, found rows":      "tx_isolation='REPEATABLE-READ'&innodb_snapshot_isolation=ON&clientFoundRows=true&interpolateParams=true",
 	} {
 		t.Run(name, func(t *testing.T) {
-			conformance.Run(t, conformance.Setup{
-				Open:     func(t *testing.T) *gorm.DB { return brought(t, params) },
-				RowByRow: !strings.Contains(params, "interpolateParams"),
-			})
+			conformance.Run(t, conformance.Setup{Open: func(t *testing.T) *gorm.DB { return brought(t, params) }})
 		})
 	}
 }

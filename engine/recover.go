@@ -10,6 +10,10 @@ import (
 	"example.com/orderd/internal/sqldb"
 )
 
+// duplicatesMax is how often a taken key may be a twin's. One that still is taken is the user's own
+// affair, such as a unique index of theirs.
+const duplicatesMax = 3
+
 // errLostRace says that a conditional update or a unique key met somebody else's row.
 var errLostRace = errors.New("lost a race")
 
@@ -47,7 +51,8 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	case lostRace(err):
 		b.lock = true // decide on locked rows from now on: progress is certain
 		return e.again(b, 1)
-	case class == sqldb.ClassDuplicate && b.tries < 2:
+	case class == sqldb.ClassDuplicate && b.duplicates < duplicatesMax:
+		b.duplicates++
 		b.lock = true // a twin's key or subject, which the next read will show
 		return e.again(b, 1)
 	case class == sqldb.ClassCanceled && ctx.Err() != nil:
@@ -103,10 +108,10 @@ func (b *batch) without(bad culprits, r *round) []*batch {
 		b.answerCulprit(bad[0], r)
 		return nil
 	}
-	split := []*batch{{lock: b.lock, settleBy: b.settleBy}}
+	split := []*batch{b.part(nil)}
 	for _, it := range b.items {
 		if slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it }) {
-			split = append(split, &batch{items: []*item{it}, lock: b.lock, settleBy: b.settleBy})
+			split = append(split, b.part([]*item{it}))
 		} else {
 			split[0].items = append(split[0].items, it)
 		}
@@ -130,13 +135,15 @@ func (b *batch) answerCulprit(bad culprit, r *round) {
 	b.failAll(bad.err)
 }
 
+// part is a batch of some items that goes on from where b is.
+func (b *batch) part(items []*item) *batch {
+	return &batch{items: items, lock: b.lock, settleBy: b.settleBy, duplicates: b.duplicates}
+}
+
 // halves splits a batch to find what is wrong with it.
 func (b *batch) halves() []*batch {
 	n := len(b.items) / 2
-	return []*batch{
-		{items: b.items[:n], lock: b.lock, settleBy: b.settleBy},
-		{items: b.items[n:], lock: b.lock, settleBy: b.settleBy},
-	}
+	return []*batch{b.part(b.items[:n]), b.part(b.items[n:])}
 }
 
 // giveUp ends a batch whose tries or time are used up.

@@ -19,7 +19,6 @@ type DB struct {
 	handle        *gorm.DB
 	pool          gorm.ConnPool
 	readCommitted bool       // sessions of the pool already are READ COMMITTED
-	interpolates  bool       // the driver sends values inside the SQL text
 	packets       PacketPool // nil where the database takes one statement at a time
 	backoff       Backoff
 }

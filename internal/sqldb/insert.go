@@ -32,14 +32,14 @@ func (tx *Tx) Merge(ctx context.Context, m Merge) error {
 	return tx.carryOut(ctx, m)
 }
 
-func (in Insert) steps(form) ([]step, error) { return in.withTail("") }
+func (in Insert) steps(Dialect) ([]step, error) { return in.withTail("") }
 
-func (m Merge) steps(f form) ([]step, error) {
+func (m Merge) steps(d Dialect) ([]step, error) {
 	if len(m.Add)+len(m.Replace) == 0 {
 		return nil, fmt.Errorf("sqldb: merging into %s needs columns to add or replace", m.Table)
 	}
 	head, value := " ON DUPLICATE KEY UPDATE ", func(column string) string { return "VALUES(" + quote(column) + ")" }
-	if f.dialect == SQLite {
+	if d == SQLite {
 		head = " ON CONFLICT (" + quoteAll(m.Key) + ") DO UPDATE SET "
 		value = func(column string) string { return "excluded." + quote(column) }
 	}

@@ -50,7 +50,6 @@ func (db *DB) begin(ctx context.Context) (*Tx, error) {
 		return nil, err
 	}
 	tx := newTx(db.dialect, db.handle, pool, &ending{TxCommitter: pool.(gorm.TxCommitter), conn: conn, release: cancel})
-	tx.joins = db.dialect == SQLite || db.interpolates
 	if !following {
 		tx.rollback()
 		return nil, ctx.Err()

@@ -14,13 +14,7 @@ var ErrMoved = errors.New("sqldb: a row was not where it had to be")
 type Script struct{ parts []stepper }
 
 // stepper is a part of a script, which becomes statements when it is known where they will run.
-type stepper interface{ steps(form) ([]step, error) }
-
-// form is what the statements of a script depend on.
-type form struct {
-	dialect Dialect
-	joins   bool // Update may join many rows in one statement
-}
+type stepper interface{ steps(Dialect) ([]step, error) }
 
 // step is one statement.
 type step struct {
@@ -56,12 +50,12 @@ func (s *Script) Exec(query string, args ...any) {
 // Append adds all of another script.
 func (s *Script) Append(other Script) { s.parts = append(s.parts, other.parts...) }
 
-func (s step) steps(form) ([]step, error) { return []step{s}, nil }
+func (s step) steps(Dialect) ([]step, error) { return []step{s}, nil }
 
-func (s Script) steps(f form) ([]step, error) {
+func (s Script) steps(d Dialect) ([]step, error) {
 	var all []step
 	for _, part := range s.parts {
-		steps, err := part.steps(f)
+		steps, err := part.steps(d)
 		if err != nil {
 			return nil, err
 		}
@@ -70,13 +64,11 @@ func (s Script) steps(f form) ([]step, error) {
 	return all, nil
 }
 
-func (tx *Tx) form() form { return form{dialect: tx.dialect, joins: tx.joins} }
-
 // Play runs a script in the transaction, up to its first error.
 func (tx *Tx) Play(ctx context.Context, s Script) error { return tx.carryOut(ctx, s) }
 
 func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
-	steps, err := s.steps(tx.form())
+	steps, err := s.steps(tx.dialect)
 	if err != nil {
 		return tx.Fail(err)
 	}
@@ -98,7 +90,7 @@ func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
 // COMMIT unknown, even where InTx would know.
 func (db *DB) Play(ctx context.Context, s Script) error {
 	if db.packets != nil {
-		steps, err := s.steps(form{dialect: db.dialect, joins: true})
+		steps, err := s.steps(db.dialect)
 		if err != nil {
 			return err
 		}

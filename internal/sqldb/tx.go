@@ -16,7 +16,6 @@ type Tx struct {
 	pool    gorm.ConnPool
 	handle  *gorm.DB // what Gorm hands out, on a guard
 	end     *ending  // nil when the transaction is the caller's to end
-	joins   bool     // Update may join many rows in one statement
 
 	mu   sync.Mutex
 	err  error

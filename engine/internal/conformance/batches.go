@@ -111,7 +111,7 @@ var batchTests = map[string]func(*testing.T, *bench){
 			b.at(t, id)
 			rs, wants = append(rs, keyed(id, "load", id)), append(wants, want{engine.Applied, "", "loaded", 2, 2})
 		}
-		if b.setup.Front != nil || b.setup.RowByRow {
+		if b.setup.Front != nil {
 			b.applyAll(t, rs, wants)
 			return
 		}

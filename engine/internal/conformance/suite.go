@@ -16,10 +16,6 @@ type Setup struct {
 	// Open returns a fresh database with the engine's tables.
 	Open func(t *testing.T) *gorm.DB
 
-	// RowByRow says that the handle's driver prepares statements on the server, where many rows are
-	// updated one by one.
-	RowByRow bool
-
 	// Front puts something in front of an engine, such as a batcher; nil for the engine itself. What
 	// it starts ends with the test.
 	Front func(t *testing.T, e *engine.Engine) engine.Applier
