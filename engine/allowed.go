@@ -41,7 +41,7 @@ func (e *Engine) Allowed(ctx context.Context, machine, id string) ([]Possibility
 		return nil, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
 	}
 	w.wantHistory[s.ref] = true
-	if err := e.readHistory(ctx, e.db, w); err != nil {
+	if err := e.db.Read(ctx, e.historyReadings(e.db, w)); err != nil {
 		return nil, err
 	}
 	past, _ := w.historyOf(s)

@@ -46,6 +46,8 @@ type world struct {
 	planned map[Key]*move
 	order   []*subject // with moves, in order of first planning
 
+	asked       map[Key]bool // keys that have been looked for
+	wantKey     []*item
 	wantHistory map[ref]bool
 	wantRow     map[ref]bool
 	fresh       map[ref]bool // rows read again on demand, after the keys
@@ -72,7 +74,7 @@ func (w *world) reset() {
 	w.subjects = map[ref]*subject{}
 	w.planned = map[Key]*move{}
 	w.order = nil
-	w.wantHistory, w.wantRow = map[ref]bool{}, map[ref]bool{}
+	w.wantKey, w.wantHistory, w.wantRow = nil, map[ref]bool{}, map[ref]bool{}
 }
 
 func (w *world) subject(r ref, m *machine) *subject {
@@ -87,9 +89,22 @@ func (w *world) subject(r ref, m *machine) *subject {
 	return s
 }
 
-// decide judges one item in the order that the outcome table demands: key, existence, pins, edges
-// and guards, history.
+// decide judges one item. Only what moves its subject may be decided before its key has been read.
 func (w *world) decide(ctx context.Context, it *item) verdict {
+	v := w.judge(ctx, it)
+	if v.kind != verdictFinal || w.asked[it.key] || it.keyless {
+		return v
+	}
+	w.wantKey = append(w.wantKey, it)
+	if s := w.subject(it.ref(), it.m); w.rows[s.ref] != nil {
+		w.wantHistory[s.ref] = true // most refusals look back
+	}
+	return verdict{kind: verdictMore}
+}
+
+// judge goes through what the outcome table asks for, in its order: key, existence, pins, edges and
+// guards, history.
+func (w *world) judge(ctx context.Context, it *item) verdict {
 	s := w.subject(it.ref(), it.m)
 	if v, seen := w.byKey(it, s); seen {
 		return v

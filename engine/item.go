@@ -112,6 +112,12 @@ func checkRequest(r Request) error {
 	return nil
 }
 
+// keyFirst reports whether the item's key may well have been used although its event is possible now.
+func (it *item) keyFirst() bool {
+	spec := it.m.events[it.req.Event]
+	return it.inDoubt || it.req.row != nil || spec != nil && spec.needsIdentity()
+}
+
 func (it *item) ref() ref { return ref{it.m.name, it.req.ID} }
 
 // finish answers the item.

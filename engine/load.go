@@ -32,26 +32,32 @@ const (
 
 // Bounds of reading.
 const (
-	passesMax     = 4    // of deciding again in a richer world
+	passesMax     = 5    // of deciding again in a richer world
 	keysPerQuery  = 500  // keys asked for in one statement
 	pastsPerQuery = 200  // subjects whose history is asked for in one statement
 	historyWindow = 1000 // transitions of one subject that a refusal looks back on
 )
 
 // read makes the world in which some items are decided: their rows first, then their keys, so that
-// no request is refused on a key read older than the row.
+// no request is refused on a key read older than the row. The key of an event that cannot happen twice
+// is read only when the request does not move its subject: if it has been used before, writing it a
+// second time fails, and what happens then begins with reading it.
 func (e *Engine) read(ctx context.Context, from reader, items []*item, lock locking) (*world, error) {
 	w := &world{
 		lock: lock,
 		now:  e.cfg.Now(), rows: map[ref]any{}, keys: map[Key]*Transition{},
-		history: map[ref][]Transition{}, fresh: map[ref]bool{},
+		history: map[ref][]Transition{}, fresh: map[ref]bool{}, asked: make(map[Key]bool, len(items)),
 	}
 	w.reset()
-	wanted := map[ref]bool{}
+	wanted := make(map[ref]bool, len(items))
+	var eager []*item
 	for _, it := range items {
 		wanted[it.ref()] = true
+		if lock != lockNothing || it.keyFirst() {
+			eager = append(eager, it)
+		}
 	}
-	return w, e.readRowsAndKeys(ctx, from, w, wanted, items)
+	return w, e.readRowsAndKeys(ctx, from, w, wanted, eager)
 }
 
 // readMore reads what deciding found lacking.
@@ -63,7 +69,11 @@ func (e *Engine) readMore(ctx context.Context, from reader, w *world, items []*i
 		clear(w.history) // older than the rows will be
 		return e.readRowsAndKeys(ctx, from, w, w.wantRow, items)
 	}
-	return e.readHistory(ctx, from, w)
+	rs := append(w.keyReadings(from, w.wantKey), e.historyReadings(from, w)...)
+	if err := from.Read(ctx, rs); err != nil {
+		return fmt.Errorf("read keys and history: %w", err)
+	}
+	return nil
 }
 
 func (e *Engine) readRowsAndKeys(ctx context.Context, from reader, w *world, wanted map[ref]bool, items []*item) error {
@@ -108,6 +118,7 @@ func (e *Engine) rowReadings(ctx context.Context, from reader, lock locking, wan
 func (w *world) keyReadings(from reader, items []*item) []sqldb.Reading {
 	bySource := map[string][]string{}
 	for _, it := range items {
+		w.asked[it.key] = true
 		if !it.keyless || it.inDoubt {
 			bySource[it.key.Source] = append(bySource[it.key.Source], it.key.Seq)
 		}
@@ -132,7 +143,9 @@ func (w *world) keyReadings(from reader, items []*item) []sqldb.Reading {
 	return all
 }
 
-func (e *Engine) readHistory(ctx context.Context, from reader, w *world) error {
+// historyReadings are the statements that read the past of the subjects for which deciding wants it.
+func (e *Engine) historyReadings(from reader, w *world) []sqldb.Reading {
+	var all []sqldb.Reading
 	wanted := make([]ref, 0, len(w.wantHistory))
 	for r := range w.wantHistory {
 		wanted = append(wanted, r)
@@ -154,16 +167,13 @@ func (e *Engine) readHistory(ctx context.Context, from reader, w *world) error {
 			args = append(args, r.machine, r.id, version-historyWindow)
 		}
 		query := selectTransitions + ` WHERE ` + strings.Join(where, " OR ") + ` ORDER BY machine, subject, version` + w.lockClause(from)
-		err := from.Read(ctx, []sqldb.Reading{readTransitions(query, args, func(t Transition) {
+		all = append(all, readTransitions(query, args, func(t Transition) {
 			r := ref{t.Machine, t.Subject}
 			w.history[r] = append(w.history[r], t)
-		})})
-		if err != nil {
-			return fmt.Errorf("read history: %w", err)
-		}
+		}))
 		wanted = wanted[n:]
 	}
-	return nil
+	return all
 }
 
 func (w *world) lockClause(from reader) string {

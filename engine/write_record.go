@@ -2,10 +2,8 @@ package engine
 
 import "example.com/orderd/internal/sqldb"
 
-var messageColumns = []string{
-	"machine", "subject", "version", "ordinal", "type", "data", "status", "tries", "next_at",
-	"lease_owner", "lease_epoch", "problem", "created_at",
-}
+// messageColumns are what a new message does not have by default.
+var messageColumns = []string{"machine", "subject", "version", "ordinal", "type", "data", "next_at", "created_at"}
 
 // recordScript writes what the moves leave behind: history, messages and timers. entered is the entry
 // of each move's visit where only the database knows it.
@@ -21,8 +19,7 @@ func recordScript(w *world, entered map[*move]int64) sqldb.Script {
 			history.Rows = append(history.Rows, transitionRow(mv.fact))
 			for i, msg := range mv.fx.messages {
 				messages.Rows = append(messages.Rows, []any{
-					s.ref.machine, s.ref.id, mv.fact.Version, i + 1, msg.kind, string(msg.data),
-					"pending", 0, w.now, "", 0, "", w.now,
+					s.ref.machine, s.ref.id, mv.fact.Version, i + 1, msg.kind, string(msg.data), w.now, w.now,
 				})
 			}
 		}

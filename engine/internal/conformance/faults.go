@@ -99,15 +99,15 @@ var faultTests = map[string]func(*testing.T, *bench){
 			switch {
 			case kind == enginetest.CallQuery:
 				if queries++; queries == 2 { // subject has been read, key has not
-					twin(t, b)
+					twin(t, b, scanned(keyed("a", "scan", "twin"), "depot"))
 				}
-			case kind == enginetest.CallPacket && queries == 1: // both were read in one packet
+			case begins(kind) && queries == 1: // both were read in one packet
 				queries++
-				twin(t, b)
+				twin(t, b, scanned(keyed("a", "scan", "twin"), "depot"))
 			}
 			return enginetest.NoFault
 		})
-		b.apply(t, keyed("a", "load", "twin"), want{engine.Already, engine.Replayed, "loaded", 2, 2})
+		b.apply(t, scanned(keyed("a", "scan", "twin"), "depot"), want{engine.Already, engine.Replayed, "loaded", 2, 2})
 	},
 	"a twin that commits after both reads is replayed": func(t *testing.T, b *bench) {
 		b.at(t, "a")
@@ -115,7 +115,7 @@ var faultTests = map[string]func(*testing.T, *bench){
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
 			if begins(kind) && !begun {
 				begun = true
-				twin(t, b)
+				twin(t, b, keyed("a", "load", "twin"))
 			}
 			return enginetest.NoFault
 		})
@@ -136,14 +136,14 @@ var faultTests = map[string]func(*testing.T, *bench){
 }
 
 // twin lets a second engine answer the same request first.
-func twin(t *testing.T, b *bench) {
+func twin(t *testing.T, b *bench, r engine.Request) {
 	other, err := engine.New(b.db, engine.Config{Now: b.clock.Now}, parcelMachine(t))
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	if r, err := other.Apply(context.Background(), keyed("a", "load", "twin")); err != nil || r.Outcome != engine.Applied {
-		t.Errorf("twin: %v %v", r.Outcome, err)
+	if got, err := other.Apply(context.Background(), r); err != nil || got.Outcome != engine.Applied {
+		t.Errorf("twin: %v %v", got.Outcome, err)
 	}
 }
 
