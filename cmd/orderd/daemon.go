@@ -18,6 +18,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/telemetry"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/batch"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/provider"
@@ -34,13 +35,20 @@ type config struct {
 	dev    bool
 	now    func() time.Time
 	log    *slog.Logger
+
+	patience time.Duration // with one request; default patienceMax
 }
+
+// patienceMax is how long a request may take. It is longer than a lock is waited for and an unknown
+// COMMIT is settled, and short enough for the answer to be sent before the connection is cut.
+const patienceMax = 20 * time.Second
 
 // daemon is everything between a database and an HTTP handler.
 type daemon struct {
 	config
 	database *database.Database
 	engine   *engine.Engine
+	batcher  *batch.Batcher // what all requests go through
 	shop     *orders.Shop
 	ring     *auth.Keyring
 	metrics  *telemetry.Metrics
@@ -57,9 +65,12 @@ func newDaemon(ctx context.Context, c config) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.patience == 0 {
+		c.patience = patienceMax
+	}
 	d := &daemon{config: c, database: db, metrics: telemetry.NewMetrics()}
 	if err := d.assemble(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, d.end(ctx))
 	}
 	return d, nil
 }
@@ -86,7 +97,11 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.metrics.Know(d.engine.Machines())
-	if err := d.shop.Attach(d.database.Gorm, d.engine, d.engine); err != nil {
+	if d.batcher, err = batch.New(d.engine, batch.Config{Observe: d.metrics.Batch}); err != nil {
+		return err
+	}
+	d.metrics.Queue(d.batcher.Waiting)
+	if err := d.shop.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
 		return err
 	}
 	d.ring = auth.NewKeyring(auth.NewStore(d.database.SQL), d.now, devKey)
@@ -132,7 +147,7 @@ func (d *daemon) mount() error {
 	mux.Handle("/admin/", d.admin())
 	mux.Handle("GET /{$}", http.RedirectHandler("/admin/", http.StatusFound))
 
-	var all http.Handler = mux
+	all := web.Within(mux, d.patience)
 	if d.dev {
 		all = web.OnlyLocal(all, d.public)
 	}
@@ -140,11 +155,23 @@ func (d *daemon) mount() error {
 	return nil
 }
 
-// close writes what the engine still counts and closes the database.
+// close answers what still waits, writes what the engine still counts, and closes the database.
 func (d *daemon) close(ctx context.Context) {
-	if err := errors.Join(d.engine.Close(ctx), d.database.Close()); err != nil {
+	if err := d.end(ctx); err != nil {
 		d.log.Warn("closing", "error", err)
 	}
+}
+
+// end closes what has been opened, the last first.
+func (d *daemon) end(ctx context.Context) error {
+	var errs []error
+	if d.batcher != nil {
+		errs = append(errs, d.batcher.Close(ctx))
+	}
+	if d.engine != nil {
+		errs = append(errs, d.engine.Close(ctx))
+	}
+	return errors.Join(append(errs, d.database.Close())...)
 }
 
 // payLinks says where a payment is paid. Only the fake provider has its page here.

@@ -53,7 +53,7 @@ func onSQLite(t *testing.T) *server {
 }
 
 // start runs a daemon as dev does: with the key dev and the fake provider, but without demo data.
-func start(t *testing.T, setting string) *server {
+func start(t *testing.T, setting string, change ...func(*config)) *server {
 	t.Helper()
 	db, err := database.Open(t.Context(), setting)
 	require.NoError(t, err)
@@ -66,9 +66,13 @@ func start(t *testing.T, setting string) *server {
 	log := slog.New(slog.NewJSONHandler(&lockedWriter{to: s.log}, nil))
 	web := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + web.Listener.Addr().String()
-	s.daemon, err = newDaemon(t.Context(), config{
+	c := config{
 		db: setting, secrets: secrets{standard: on}, dev: true, now: time.Now, log: log, public: s.url, local: s.url,
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	s.daemon, err = newDaemon(t.Context(), c)
 	require.NoError(t, err)
 	web.Config = newServer(s.daemon)
 	web.Start()

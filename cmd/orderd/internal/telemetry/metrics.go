@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/batch"
 )
 
 // Metrics counts what the daemon does. Every label comes from a closed list, so that no caller can
@@ -25,6 +26,8 @@ type Metrics struct {
 	refusedKeys  prometheus.Counter
 	callbacks    *prometheus.CounterVec
 	settled      *prometheus.CounterVec
+	batchSize    prometheus.Histogram
+	batchTime    prometheus.Histogram
 
 	known map[string]map[engine.Event]bool // by machine; filled before the first request
 }
@@ -60,10 +63,16 @@ func NewMetrics() *Metrics {
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "orderd_settle_passes_total", Help: "Passes over facts that a crash left undecided.",
 		}, []string{"result"}),
+		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "orderd_batch_requests", Help: "Requests that shared a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		batchTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "orderd_batch_seconds", Help: "Time of a batch from its first statement to its answers.", Buckets: seconds,
+		}),
 		known: map[string]map[engine.Event]bool{},
 	}
 	m.registry.MustRegister(m.requests, m.requestTime, m.httpRequests, m.httpTime, m.refusedKeys,
-		m.callbacks, m.settled, collectors.NewGoCollector(),
+		m.callbacks, m.settled, m.batchSize, m.batchTime, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -103,6 +112,19 @@ func (m *Metrics) Observe(o engine.Observation) {
 	}
 	m.requests.WithLabelValues(machine, string(event), string(outcome), string(o.Result.Detail)).Inc()
 	m.requestTime.WithLabelValues(machine, string(outcome)).Observe(o.Took.Seconds())
+}
+
+// Batch counts one batch.
+func (m *Metrics) Batch(o batch.Observation) {
+	m.batchSize.Observe(float64(o.Size))
+	m.batchTime.Observe(o.Took.Seconds())
+}
+
+// Queue exports how many requests wait for a batch.
+func (m *Metrics) Queue(waiting func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "orderd_batch_waiting", Help: "Requests that wait for a batch.",
+	}, func() float64 { return float64(waiting()) }))
 }
 
 // HTTP counts one answered HTTP request; route is a registered pattern or "".

@@ -56,6 +56,16 @@ func Outermost(next http.Handler, log *slog.Logger, observe Observe) http.Handle
 	})
 }
 
+// Within gives every request a deadline, so that a caller gets an answer even if what is behind the
+// daemon hangs.
+func Within(next http.Handler, limit time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
