@@ -36,6 +36,7 @@ type commands struct {
 	Machine cli.Machine `cmd:"" help:"Show, lint, draw and check definitions."`
 	Order   cli.Order   `cmd:"" help:"Look at and move orders, on the database."`
 	Key     cli.Key     `cmd:"" help:"Make and end API keys."`
+	Bench   cli.Bench   `cmd:"" help:"Measure the engine beside what people write by hand."`
 }
 
 func main() {

@@ -39,18 +39,27 @@ func Open(ctx context.Context, setting string) (*Database, error) {
 	return db, nil
 }
 
+// Setting is the setting itself where it may name a file that holds it.
+func Setting(setting string) (string, error) {
+	file, ok := strings.CutPrefix(setting, "@")
+	if !ok {
+		return setting, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("the database setting: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
 // OpenUnchecked is Open without the check, and without SQL: for telling what is wrong.
 func OpenUnchecked(setting string) (*Database, error) {
-	if file, ok := strings.CutPrefix(setting, "@"); ok {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("the database setting: %w", err)
-		}
-		setting = strings.TrimSpace(string(text))
+	setting, err := Setting(setting)
+	if err != nil {
+		return nil, err
 	}
 	kind, where, _ := strings.Cut(setting, ":")
 	var g *gorm.DB
-	var err error
 	switch kind {
 	case "sqlite":
 		g, err = sqlitedb.Open(where)
