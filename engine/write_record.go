@@ -9,7 +9,7 @@ var messageColumns = []string{"machine", "subject", "version", "ordinal", "type"
 // of each move's visit where only the database knows it.
 func recordScript(w *world, entered map[*move]int64) sqldb.Script {
 	var script sqldb.Script
-	history := sqldb.Insert{Table: "engine_transitions", Columns: transitionColumns}
+	history := sqldb.Insert{Table: "engine_transitions", Columns: transitionColumns, Required: true}
 	messages := sqldb.Insert{Table: "engine_messages", Columns: messageColumns}
 	for _, s := range w.order {
 		for _, mv := range s.moves {

@@ -12,6 +12,10 @@ type Insert struct {
 	Table   string
 	Columns []string
 	Rows    [][]any
+
+	// Required says that the first column is NOT NULL, and no row has NULL there. In a script, the
+	// insert can then check the update before it.
+	Required bool
 }
 
 // Insert writes the rows with as few statements as their size allows. A key that exists is an
@@ -69,7 +73,11 @@ func (in Insert) withTail(tail string) ([]step, error) {
 		for _, values := range in.Rows[lo:hi] {
 			args = append(args, values...)
 		}
-		steps = append(steps, step{query: head + row + strings.Repeat(", "+row, hi-lo-1) + tail, args: args, rows: anyRows})
+		s := step{query: head + row + strings.Repeat(", "+row, hi-lo-1) + tail, args: args, rows: anyRows}
+		if in.Required {
+			s.anchor = len(head) + len("(")
+		}
+		steps = append(steps, s)
 	}
 	return steps, nil
 }

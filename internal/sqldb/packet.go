@@ -28,8 +28,11 @@ type PacketPool interface {
 // packetBytes bounds a packet. Servers take 16 MiB as a rule, some of them less.
 const packetBytes = 1 << 20
 
-// subqueryRows is the server's error number of a guard that fails.
-const subqueryRows = 1242
+// The server's error numbers of a guard that fails.
+const (
+	subqueryRows = 1242
+	nullValue    = 1048
+)
 
 // PacketsOf finds the pool for packets that belongs to another pool: by a method Packets of the pool
 // itself or of its driver. It is nil where there is none.
@@ -83,6 +86,12 @@ func guardRows(n int64) string {
 	return "SET @moved = (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 1) AS two WHERE ROW_COUNT() <> " + strconv.FormatInt(n, 10) + ")"
 }
 
+// anchored is an insert that fails unless the statement before it wrote so many rows: a value that must
+// not be NULL then is. It is spared the statement that guardRows is.
+func anchored(s step, n int64) string {
+	return s.query[:s.anchor] + "IF(ROW_COUNT() = " + strconv.FormatInt(n, 10) + ", ?, NULL)" + s.query[s.anchor+len("?"):]
+}
+
 // packetOf is the text of a whole transaction; false if it is too large for one packet.
 func packetOf(steps []step) (text string, args []any, fits bool) {
 	size, count := 0, 0
@@ -97,14 +106,25 @@ func packetOf(steps []step) (text string, args []any, fits bool) {
 	b.Grow(size)
 	args = make([]any, 0, count)
 	b.WriteString("START TRANSACTION; ")
+	before := int64(anyRows) // what the statement before has to have written, if that is still unchecked
 	for _, s := range steps {
-		b.WriteString(s.query)
+		switch {
+		case before == anyRows:
+			b.WriteString(s.query)
+		case s.anchor > 0:
+			b.WriteString(anchored(s, before))
+		default:
+			b.WriteString(guardRows(before))
+			b.WriteString("; ")
+			b.WriteString(s.query)
+		}
 		b.WriteString("; ")
 		args = append(args, s.args...)
-		if s.rows != anyRows {
-			b.WriteString(guardRows(s.rows))
-			b.WriteString("; ")
-		}
+		before = s.rows
+	}
+	if before != anyRows {
+		b.WriteString(guardRows(before))
+		b.WriteString("; ")
 	}
 	b.WriteString("COMMIT")
 	return b.String(), args, true
@@ -119,7 +139,7 @@ func (db *DB) playPacket(ctx context.Context, text string, args []any) error {
 		return err
 	}
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		if e.Number == subqueryRows {
+		if e.Number == subqueryRows || e.Number == nullValue {
 			return ErrMoved
 		}
 		if class := classifyMySQL(e); class == ClassDuplicate || class == ClassLockWait {

@@ -21,6 +21,9 @@ type step struct {
 	query string
 	args  []any
 	rows  int64 // it must write; or anyRows
+
+	// anchor is where the query has a question mark for a value that must not be NULL; 0 for nowhere.
+	anchor int
 }
 
 const anyRows = -1
