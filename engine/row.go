@@ -158,39 +158,32 @@ func (r *rowType) key(id string) (any, bool) {
 
 var background = context.Background() // gorm's field accessors want a context and do not use it
 
+// in is a field of a row, without the copy that gorm's own accessor makes of its value.
+func in(row any, f *schema.Field) reflect.Value {
+	return f.ReflectValueOf(background, reflect.ValueOf(row))
+}
+
 func (r *rowType) idOf(row any) string {
-	v, _ := r.id.ValueOf(background, reflect.ValueOf(row))
-	if r.intID {
-		n := v.(int64)
-		if n == 0 {
-			return ""
-		}
-		return strconv.FormatInt(n, 10)
+	v := in(row, r.id)
+	if !r.intID {
+		return v.String()
 	}
-	return reflect.ValueOf(v).String()
+	if v.Int() == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v.Int(), 10)
 }
 
-func (r *rowType) stateOf(row any) State {
-	v, _ := r.state.ValueOf(background, reflect.ValueOf(row))
-	return State(reflect.ValueOf(v).String())
-}
+func (r *rowType) stateOf(row any) State { return State(in(row, r.state).String()) }
 
-func (r *rowType) versionOf(row any) int64 {
-	v, _ := r.version.ValueOf(background, reflect.ValueOf(row))
-	return reflect.ValueOf(v).Int()
-}
+func (r *rowType) versionOf(row any) int64 { return in(row, r.version).Int() }
 
 // move writes state, version and time of change into a row in memory.
 func (r *rowType) move(row any, to State, version int64, now time.Time) error {
-	rv := reflect.ValueOf(row)
-	if err := r.state.Set(background, rv, string(to)); err != nil {
-		return err
-	}
-	if err := r.version.Set(background, rv, version); err != nil {
-		return err
-	}
+	in(row, r.state).SetString(string(to))
+	in(row, r.version).SetInt(version)
 	for _, f := range r.touched {
-		if err := f.Set(background, rv, now); err != nil {
+		if err := f.Set(background, reflect.ValueOf(row), now); err != nil {
 			return err
 		}
 	}
@@ -209,6 +202,9 @@ func columnValue(f *schema.Field, row any) (driver.Value, error) {
 // changed is the columns whose values differ between two rows, with those of the time of change.
 func (r *rowType) changed(before, after any) (columns []string, values []any, err error) {
 	for _, f := range r.others {
+		if plainly(in(before, f), in(after, f)) {
+			continue
+		}
 		old, err := columnValue(f, before)
 		if err != nil {
 			return nil, nil, err
@@ -229,6 +225,16 @@ func (r *rowType) changed(before, after any) (columns []string, values []any, er
 		columns, values = append(columns, f.DBName), append(values, v)
 	}
 	return columns, values, nil
+}
+
+// plainly reports whether two values of a simple type are the same, which most are.
+func plainly(a, b reflect.Value) bool {
+	switch a.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return a.Equal(b)
+	}
+	return false
 }
 
 func equalValues(a, b driver.Value) bool {

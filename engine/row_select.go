@@ -41,7 +41,7 @@ type selectText struct {
 // slot stands for the n-th key.
 type slot int
 
-func (r *rowType) selectText(db *gorm.DB, shape selectShape) (selectText, error) {
+func (r *rowType) selectText(ctx context.Context, from reader, shape selectShape) (selectText, error) {
 	if t, known := r.selects.texts.Load(shape); known {
 		return t.(selectText), nil
 	}
@@ -49,7 +49,7 @@ func (r *rowType) selectText(db *gorm.DB, shape selectShape) (selectText, error)
 	for i := range slots {
 		slots[i] = slot(i)
 	}
-	q := db.Session(&gorm.Session{DryRun: true}).Table(r.table).
+	q := from.Gorm(ctx).Session(&gorm.Session{DryRun: true}).Table(r.table).
 		Where(clause.IN{Column: clause.Column{Name: r.id.DBName}, Values: slots}).
 		Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}})
 	if shape.lock {
@@ -73,11 +73,10 @@ func (r *rowType) readings(ctx context.Context, from reader, ids []string, lock 
 			keys = append(keys, key)
 		}
 	}
-	db := from.Gorm(ctx)
 	var all []sqldb.Reading
 	for len(keys) > 0 {
 		n := min(rowsPerQuery, len(keys))
-		text, err := r.selectText(db, selectShape{rows: n, lock: lock != lockNothing && from.Dialect() == sqldb.MySQL})
+		text, err := r.selectText(ctx, from, selectShape{rows: n, lock: lock != lockNothing && from.Dialect() == sqldb.MySQL})
 		if err != nil {
 			return nil, err
 		}
@@ -88,14 +87,14 @@ func (r *rowType) readings(ctx context.Context, from reader, ids []string, lock 
 			}
 			args[i] = arg
 		}
-		all = append(all, sqldb.Reading{Query: text.query, Args: args, Row: r.scanner(db, found)})
+		all = append(all, sqldb.Reading{Query: text.query, Args: args, Row: r.scanner(ctx, from, found)})
 		keys = keys[n:]
 	}
 	return all, nil
 }
 
 // scanner fills found with the rows of one result, in the way of gorm.
-func (r *rowType) scanner(db *gorm.DB, found map[string]any) func(*sql.Rows) error {
+func (r *rowType) scanner(ctx context.Context, from reader, found map[string]any) func(*sql.Rows) error {
 	var fields []*schema.Field
 	var values []any
 	return func(rows *sql.Rows) error {
@@ -118,7 +117,7 @@ func (r *rowType) scanner(db *gorm.DB, found map[string]any) func(*sql.Rows) err
 			return err
 		}
 		if r.selects.hook {
-			if err := row.(callbacks.AfterFindInterface).AfterFind(db); err != nil {
+			if err := row.(callbacks.AfterFindInterface).AfterFind(from.Gorm(ctx)); err != nil {
 				return fmt.Errorf("AfterFind: %w", err)
 			}
 		}

@@ -49,6 +49,9 @@ func dialectOf(db *gorm.DB) (Dialect, error) {
 // quote makes an identifier out of a name; "schema.table" becomes two. Backticks serve both
 // dialects, and unlike double quotes they never let SQLite read a misspelt column as a string.
 func quote(name string) string {
+	if strings.IndexByte(name, '.') < 0 && strings.IndexByte(name, '`') < 0 { // nearly always
+		return "`" + name + "`"
+	}
 	parts := strings.Split(name, ".")
 	for i, part := range parts {
 		parts[i] = "`" + strings.ReplaceAll(part, "`", "``") + "`"
@@ -57,9 +60,13 @@ func quote(name string) string {
 }
 
 func quoteAll(names []string) string {
-	quoted := make([]string, len(names))
+	var b strings.Builder
+	b.Grow(20 * len(names))
 	for i, name := range names {
-		quoted[i] = quote(name)
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(quote(name))
 	}
-	return strings.Join(quoted, ", ")
+	return b.String()
 }

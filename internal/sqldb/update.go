@@ -83,8 +83,10 @@ func (u Update) statement(d Dialect, rows []UpdateRow) (query string, args []any
 
 func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "UPDATE %s SET %s = ?, %s = ?", quote(u.Table), quote(u.State), quote(u.Version))
-	args := []any{r.To, r.NewVersion}
+	b.Grow(256)
+	b.WriteString("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ?, " + quote(u.Version) + " = ?")
+	args := make([]any, 0, 5+len(u.Columns))
+	args = append(args, r.To, r.NewVersion)
 	for i, column := range u.Columns {
 		b.WriteString(", " + quote(column) + " = ?")
 		args = append(args, r.Values[i])
@@ -93,7 +95,7 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	if d == MySQL {
 		from = "CAST(? AS BINARY)"
 	}
-	fmt.Fprintf(&b, " WHERE %s = ? AND %s = %s AND %s = ?", quote(u.ID), quote(u.State), from, quote(u.Version))
+	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + quote(u.State) + " = " + from + " AND " + quote(u.Version) + " = ?")
 	return b.String(), append(args, r.ID, r.From, r.Version)
 }
 
