@@ -2,14 +2,18 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"example.com/orderd/internal/sqldb"
 )
 
-// adoptChunk bounds the rows adopted in one transaction.
-const adoptChunk = 500
+// adoptChunk bounds the rows adopted in one transaction, strangeMax those that an error names.
+const (
+	adoptChunk = 500
+	strangeMax = 10
+)
 
 func adoptionOf(m *machine, id string, state State, now time.Time) Transition {
 	return Transition{
@@ -24,35 +28,49 @@ func adoptionOf(m *machine, id string, state State, now time.Time) Transition {
 func adoptSeq(machine, id string) string { return machine + "/" + id }
 
 // Adopt gives up to limit rows that the engine did not create their first transition, in chunks. A
-// row is unadopted while its version is 0. It returns how many it adopted; fewer than limit means
-// none are left. It may be repeated and run while the engine works: a row that moves meanwhile is
-// adopted by that move. A row in a state that the machine does not have stops it with an error.
+// row is unadopted while its version is 0, which a table with a version of its own has to set once for
+// all rows. It returns how many it adopted; fewer than limit means none are left. It may be repeated
+// and run while the engine works: a row that moves meanwhile is adopted by that move. Rows in states
+// that the machine does not have are left alone; the error names the first of them.
 func (e *Engine) Adopt(ctx context.Context, machine string, limit int) (int, error) {
 	m := e.machines[machine]
 	if m == nil {
 		return 0, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
 	}
-	adopted := 0
+	adopted, last := 0, ""
+	var strange []error
 	for adopted < limit {
-		n, err := e.adoptSome(ctx, m, min(adoptChunk, limit-adopted))
+		found, err := m.row.unadopted(e.db.Gorm(ctx), last, min(adoptChunk, limit-adopted))
+		if err != nil {
+			return adopted, fmt.Errorf("adopt %s: %w", machine, err)
+		}
+		if len(found) == 0 {
+			break
+		}
+		last = m.row.idOf(found[len(found)-1])
+		var ids []string
+		for _, row := range found {
+			id, state := m.row.idOf(row), m.row.stateOf(row)
+			if m.hasState(state) {
+				ids = append(ids, id)
+			} else if len(strange) < strangeMax {
+				strange = append(strange, fmt.Errorf("adopt %s %s: the row is in state %q, which the machine does not have", machine, id, state))
+			}
+		}
+		n, err := e.adoptSome(ctx, m, ids)
 		adopted += n
-		if err != nil || n == 0 {
+		if err != nil {
 			return adopted, err
 		}
 	}
-	return adopted, nil
+	return adopted, errors.Join(strange...)
 }
 
 // adoptSome adopts one chunk. It decides on locked rows, so that a row which moved since the search
 // is seen to have been adopted.
-func (e *Engine) adoptSome(ctx context.Context, m *machine, limit int) (adopted int, err error) {
-	found, err := m.row.unadopted(e.db.Gorm(ctx), limit)
-	if err != nil || len(found) == 0 {
-		return 0, err
-	}
-	ids := make([]string, len(found))
-	for i, row := range found {
-		ids[i] = m.row.idOf(row)
+func (e *Engine) adoptSome(ctx context.Context, m *machine, ids []string) (adopted int, err error) {
+	if len(ids) == 0 {
+		return 0, nil
 	}
 	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error {
 		adopted = 0

@@ -146,14 +146,19 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 		if it.key.isFact() {
 			detail = FactMismatch
 		}
+		if it.req.row != nil && first.Machine == it.m.name { // the row it wanted to make does not exist
+			owner, more := w.owner(it, first, pending)
+			if more {
+				return verdict{kind: verdictMore}, true
+			}
+			s = owner
+		}
 		v := w.answer(it, s, Conflict, detail, first)
 		v.after = pending
 		return v, true
 	}
-	at := ref{first.Machine, first.Subject}
-	owner := w.subject(at, it.m)
-	if pending == nil && !w.fresh[at] && (owner.row == nil || owner.version < first.Version) {
-		w.wantRow[at] = true // the row read is older than the key read, or was not asked for
+	owner, more := w.owner(it, first, pending)
+	if more {
 		return verdict{kind: verdictMore}, true
 	}
 	if it.inDoubt && first.nonce == it.nonce {
@@ -167,8 +172,20 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 	return v, true
 }
 
+// owner is the subject of a transition that has an item's key; more says that its row must be read,
+// because what is known of it is older than the transition.
+func (w *world) owner(it *item, first *Transition, pending *subject) (owner *subject, more bool) {
+	at := ref{first.Machine, first.Subject}
+	owner = w.subject(at, it.m)
+	if pending == nil && !w.fresh[at] && (owner.row == nil || owner.version < first.Version) {
+		w.wantRow[at] = true
+		return nil, true
+	}
+	return owner, false
+}
+
 // pins refuses a request whose pinned version or state no longer holds, unless the very next
-// transition is this caller's own same request.
+// transition is this caller's own same request. Two different keys say that it is not.
 func (w *world) pins(it *item, s *subject) (verdict, bool) {
 	r := it.req
 	if s.row == nil || (r.IfVersion == 0 || r.IfVersion == s.version) && (r.IfState == "" || r.IfState == s.state) {
@@ -187,7 +204,7 @@ func (w *world) pins(it *item, s *subject) (verdict, bool) {
 			next = &history[i]
 		}
 	}
-	same := next != nil && it.keyless && next.Key.Source == sourceCall &&
+	same := next != nil && (it.keyless || next.Key.Source == sourceCall) &&
 		next.Fingerprint == it.print && next.Actor == r.Actor
 	if same {
 		return w.answer(it, s, Already, Replayed, next), true

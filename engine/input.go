@@ -11,7 +11,8 @@ import (
 	"example.com/orderd/internal/strictjson"
 )
 
-const inputSizeMax = 64 << 10
+// inputSizeMax bounds an input, in bytes of JSON as sent and as kept.
+const inputSizeMax = 512 << 10
 
 // decode turns a request's input into a value of the event's type and its canonical JSON, which is
 // the encoding of that value: field order and spacing of the sender do not matter. A missing input
@@ -77,8 +78,8 @@ func decodeJSON(text []byte, target reflect.Value) error {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
-	if len(text) > 4*inputSizeMax {
-		return &RequestError{Field: "Input", Problem: fmt.Sprintf("is %d bytes long", len(text))}
+	if len(text) > inputSizeMax {
+		return &RequestError{Field: "Input", Problem: fmt.Sprintf("is %d bytes long, at most %d", len(text), inputSizeMax)}
 	}
 	if err := strictjson.Decode(text, target.Interface()); err != nil {
 		return &RequestError{Field: "Input", Problem: "is malformed", Cause: err}

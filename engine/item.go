@@ -3,7 +3,9 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -90,20 +92,26 @@ func checkRequest(r Request) error {
 	for _, f := range []struct {
 		name, value string
 		max         int
-		required    bool
+		unit        string
 	}{
-		{"ID", r.ID, 128, true},
-		{"Actor", r.Actor, 190, false},
-		{"Reason", r.Reason, 1000, false},
-		{"Lane", r.Lane, 128, false},
+		{"ID", r.ID, 128, "bytes"},
+		{"Actor", r.Actor, 190, "characters"},
+		{"Reason", r.Reason, 1000, "characters"},
+		{"Lane", r.Lane, 128, "bytes"},
 	} {
+		size := len(f.value)
+		if f.unit == "characters" {
+			size = utf8.RuneCountInString(f.value)
+		}
 		switch {
-		case f.required && f.value == "":
+		case f.name == "ID" && f.value == "":
 			return &RequestError{Field: f.name, Problem: "is empty"}
-		case len(f.value) > f.max:
-			return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d bytes, at most %d", len(f.value), f.max)}
+		case size > f.max:
+			return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d %s, at most %d", size, f.unit, f.max)}
 		case !utf8.ValidString(f.value):
 			return &RequestError{Field: f.name, Problem: "is not valid UTF-8"}
+		case strings.ContainsFunc(f.value, isControl):
+			return &RequestError{Field: f.name, Problem: "has control characters"}
 		}
 	}
 	if r.IfVersion < 0 {
@@ -117,6 +125,9 @@ func (it *item) keyFirst() bool {
 	spec := it.m.events[it.req.Event]
 	return it.inDoubt || it.req.row != nil || spec != nil && spec.needsIdentity()
 }
+
+// isControl reports whether a terminal or a browser might obey a character. Lines and tabs are text.
+func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 func (it *item) ref() ref { return ref{it.m.name, it.req.ID} }
 

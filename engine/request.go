@@ -38,8 +38,8 @@ type Request struct {
 	IfState   State // "" pins nothing
 	IfVersion int64 // 0 pins nothing
 
-	Actor  string // who is shown in history; at most 190 bytes, may be empty
-	Reason string // at most 1,000 bytes
+	Actor  string // who is shown in history; at most 190 characters, may be empty
+	Reason string // at most 1,000 characters
 	Lane   string // batching lane; "" means by subject
 
 	ForUpdate bool // lock the subject's row by primary key before deciding

@@ -140,11 +140,14 @@ func (r *rowType) trust() error {
 	return errors.Join(mistakes...)
 }
 
-// unadopted reads rows that the engine has not adopted yet.
-func (r *rowType) unadopted(db *gorm.DB, limit int) ([]any, error) {
-	return r.find(db.Table(r.table).
-		Where(clause.Eq{Column: clause.Column{Name: r.version.DBName}, Value: 0}).
-		Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}}).Limit(limit))
+// unadopted reads rows that the engine has not adopted yet, in the order of their ids, from the one
+// after last on.
+func (r *rowType) unadopted(db *gorm.DB, last string, limit int) ([]any, error) {
+	db = db.Table(r.table).Where(clause.Eq{Column: clause.Column{Name: r.version.DBName}, Value: 0})
+	if key, ok := r.key(last); ok {
+		db = db.Where(clause.Gt{Column: clause.Column{Name: r.id.DBName}, Value: key})
+	}
+	return r.find(db.Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}}).Limit(limit))
 }
 
 // key is an id as the database's own type; false if it cannot be one.

@@ -47,6 +47,16 @@ var keyTests = map[string]func(*testing.T, *bench){
 		r.Input = json.RawMessage("{ \"place\" :\n \"d\\u0065pot\" }")
 		b.apply(t, r, want{engine.Already, engine.Replayed, "loaded", 2, 2})
 	},
+	"a creation whose key was used otherwise names what the key made": func(t *testing.T, b *bench) {
+		if _, err := post(b, t, "first", "1", 500); err != nil {
+			t.Fatal(err)
+		}
+		r, err := post(b, t, "second", "1", 600)
+		expect(t, r, err, want{engine.Conflict, engine.KeyReused, "posted", 1, 1})
+		if r.ID != "first" {
+			t.Errorf("the answer is about %q, which does not exist", r.ID)
+		}
+	},
 	"a key with other content is conflict/key_reused": func(t *testing.T, b *bench) {
 		b.at(t, "a")
 		b.at(t, "z")

@@ -75,6 +75,20 @@ var outcomeTests = map[string]func(*testing.T, *bench){
 		different := scanned(r, "harbour")
 		b.apply(t, different, want{engine.Stale, engine.VersionMoved, "loaded", 2, 2})
 	},
+	"a pin passed by this caller's own request is replayed unless two keys say that it was another": func(t *testing.T, b *bench) {
+		pinned := func(r engine.Request) engine.Request {
+			r = scanned(r, "depot")
+			r.IfVersion = 1
+			return r
+		}
+		b.at(t, "a")
+		b.apply(t, pinned(keyed("a", "scan", "1")), want{engine.Applied, "", "loaded", 2, 2})
+		b.apply(t, pinned(request("a", "scan")), want{engine.Already, engine.Replayed, "loaded", 2, 2})
+		b.apply(t, pinned(keyed("a", "scan", "2")), want{engine.Stale, engine.VersionMoved, "loaded", 2, 2})
+		b.at(t, "b")
+		b.apply(t, pinned(request("b", "scan")), want{engine.Applied, "", "loaded", 2, 2})
+		b.apply(t, pinned(keyed("b", "scan", "3")), want{engine.Already, engine.Replayed, "loaded", 2, 2})
+	},
 	"early says when to ask again": func(t *testing.T, b *bench) {
 		b.at(t, "a")
 		r := b.apply(t, request("a", "deliver"), want{engine.Early, "", "posted", 1, -1})
@@ -145,6 +159,9 @@ var outcomeTests = map[string]func(*testing.T, *bench){
 			"reserved source": func(r *engine.Request) { r.Key = engine.Key{Source: "call", Seq: "1"} },
 			"long reason":     func(r *engine.Request) { r.Reason = strings.Repeat("x", 1001) },
 			"bad actor":       func(r *engine.Request) { r.Actor = "\xff" },
+			"escape":          func(r *engine.Request) { r.Reason = "a\x1b[31mb" },
+			"nul in actor":    func(r *engine.Request) { r.Actor = "a\x00" },
+			"huge input":      func(r *engine.Request) { r.Event, r.Input = "scan", scan{Place: strings.Repeat("x", 600<<10)} },
 			"negative pin":    func(r *engine.Request) { r.IfVersion = -1 },
 			"unasked input":   func(r *engine.Request) { r.Input = scan{Place: "x"} },
 			"wrong input":     func(r *engine.Request) { r.Event, r.Input = "scan", newParcel{} },
@@ -164,5 +181,9 @@ var outcomeTests = map[string]func(*testing.T, *bench){
 		if p := b.load(t, "a"); p.Version != 1 {
 			t.Errorf("row is %+v", p)
 		}
+		r := request("a", "load")
+		r.Reason = strings.Repeat("因", 1000) // limits are characters, and lines are text
+		r.Actor = strings.Repeat("é", 189) + "\t"
+		b.apply(t, r, want{engine.Applied, "", "loaded", 2, 2})
 	},
 }
