@@ -135,11 +135,14 @@ var batchTests = map[string]func(*testing.T, *bench){
 		b.faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
 			if begins(kind) && !raced {
 				raced = true // after the rows were read, before they are written
-				b.db.Transaction(func(tx *gorm.DB) error {
+				err := b.db.Transaction(func(tx *gorm.DB) error {
 					tx.Exec(`UPDATE parcels SET status = 'lost', version = 3 WHERE id = 'p2'`)
 					return tx.Exec(`INSERT INTO engine_transitions SELECT machine, subject, 3, 'lose', 'loaded', 'lost', 'test', 'twin',
 						fingerprint, 1, actor, reason, input, 0, machine_version, at FROM engine_transitions WHERE subject = 'p2' AND version = 2`).Error
 				})
+				if err != nil {
+					t.Error(err)
+				}
 			}
 			return enginetest.NoFault
 		})

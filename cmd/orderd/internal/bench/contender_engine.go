@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"example.com/orderd/engine"
 )
@@ -80,7 +79,6 @@ type noted struct {
 	filler engine.Applier
 	shared bool
 	ids    []string
-	asked  atomic.Int64
 }
 
 func (d *noted) name() string { return d.label }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,5 +200,8 @@ func (s *supply) takeOf(steps, caller, n int) (order string, step int, err error
 
 // table creates a table whose DDL is written for the MySQL family, also on SQLite.
 func (s *site) table(ctx context.Context, ddl string) error {
+	if !s.mysql {
+		ddl = strings.ReplaceAll(ddl, "DATETIME(6)", "DATETIME") // what its driver reads as a time
+	}
 	return s.gorm.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return tx.Exec(ddl).Error })
 }

@@ -38,7 +38,7 @@ type Verified struct {
 
 func (v *Verified) add(found verify.Report) {
 	v.Transitions += found.Transitions
-	v.Findings += int(found.Total)
+	v.Findings += found.Total
 	for _, f := range found.Findings {
 		v.First = append(v.First, fmt.Sprintf("%s %s %d: %s", f.Invariant, f.Subject, f.Version, f.Text))
 	}

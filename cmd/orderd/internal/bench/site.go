@@ -102,10 +102,7 @@ func scratchSetting(ctx context.Context, setting string, atEnd func(func() error
 
 // withDatabase is a setting with another database's name in its DSN.
 func withDatabase(setting, name string) string {
-	slash := strings.LastIndexByte(setting, '/')
-	for query := strings.IndexByte(setting, '?'); query >= 0 && slash > query; {
-		slash = strings.LastIndexByte(setting[:query], '/')
-	}
+	slash := strings.LastIndexByte(setting, '/') // as the driver has it: in parameters a slash is written %2F
 	_, params, found := strings.Cut(setting[slash:], "?")
 	if found {
 		params = "?" + params

@@ -25,17 +25,23 @@ type Bench struct {
 	Growth      BenchGrowth      `cmd:"" help:"Transitions in tables of different sizes."`
 }
 
-// The benches.
-type (
-	BenchTransitions struct{ benchRun }
-	BenchDuplicates  struct{ benchRun }
-	BenchHot         struct{ benchRun }
-	BenchHTTP        struct{ benchRun }
-	BenchGrowth      struct {
-		benchRun
-		Orders []int `default:"10000,1000000,10000000" placeholder:"N,…" help:"Sizes of the table."`
-	}
-)
+// BenchTransitions lets orders move step by step.
+type BenchTransitions struct{ benchRun }
+
+// BenchDuplicates asks for what has happened.
+type BenchDuplicates struct{ benchRun }
+
+// BenchHot moves one order.
+type BenchHot struct{ benchRun }
+
+// BenchHTTP goes through the API.
+type BenchHTTP struct{ benchRun }
+
+// BenchGrowth compares sizes of tables.
+type BenchGrowth struct {
+	benchRun
+	Orders []int `default:"10000,1000000,10000000" placeholder:"N,…" help:"Sizes of the table."`
+}
 
 // Run is the command.
 func (c *BenchTransitions) Run(e *Env, g *Globals) error {
@@ -96,6 +102,9 @@ func (c *benchRun) run(e *Env, g *Globals, kind bench.Kind, sizes []int, callers
 	done()
 	if err := stop(); err != nil {
 		return err
+	}
+	if errors.Is(failed, bench.ErrOptions) {
+		return usage(failed)
 	}
 	if report == nil {
 		return failed
