@@ -130,6 +130,17 @@ func packetOf(steps []step) (text string, args []any, fits bool) {
 	return b.String(), args, true
 }
 
+// Render is the packet that a script would be sent as, with question marks for its values. It is for
+// looking at and for measuring.
+func (s Script) Render(d Dialect) (text string, err error) {
+	steps, err := s.steps(d)
+	if err != nil {
+		return "", err
+	}
+	text, _, _ = packetOf(steps)
+	return text, nil
+}
+
 func (db *DB) playPacket(ctx context.Context, text string, args []any) error {
 	if err := ctx.Err(); err != nil {
 		return err
