@@ -52,9 +52,9 @@ func PacketsOf(pool gorm.ConnPool) PacketPool {
 type packetDB struct{ *sql.DB }
 
 func (p packetDB) Play(ctx context.Context, text string, args []any) error {
-	// The caller's ctx must not disturb a COMMIT; the pool has timeouts of its own.
-	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
-	defer cancel()
+	// The caller's ctx must not disturb a COMMIT. The pool has timeouts of its own, and a driver that
+	// has no ctx to watch spares itself the waking of a goroutine.
+	own := context.WithoutCancel(ctx)
 	for try := 1; ; try++ {
 		conn, err := p.Conn(ctx)
 		if err != nil {
