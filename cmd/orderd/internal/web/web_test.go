@@ -94,3 +94,19 @@ func TestOnlyLocalNames(t *testing.T) {
 		require.Equal(t, want, w.Code, host)
 	}
 }
+
+// Outermost sees the route that served a request, through everything between.
+func TestTheRouteIsObservedThroughTheDeadline(t *testing.T) {
+	mux := &Mux{}
+	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if _, bounded := r.Context().Deadline(); !bounded {
+			t.Error("the request has no deadline")
+		}
+	})
+	var seen string
+	h := Outermost(Within(mux, time.Minute), slog.New(slog.DiscardHandler), func(route, _ string, _ int, _ time.Duration) { seen = route })
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders/1", nil))
+	if seen != "GET /orders/{id}" {
+		t.Errorf("observed %q", seen)
+	}
+}
