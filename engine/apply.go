@@ -118,7 +118,7 @@ func (e *Engine) run(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	first := &batch{items: items}
+	first := &batch{items: items, lock: e.contest.lately(items)}
 	for _, it := range items {
 		first.lock = first.lock || it.req.ForUpdate
 	}

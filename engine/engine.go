@@ -57,6 +57,7 @@ type Engine struct {
 	cfg      Config
 	machines map[string]*machine
 	journal  *journal
+	contest  contest
 }
 
 //go:embed schema.sql

@@ -49,6 +49,7 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	case errors.As(err, &bad):
 		return b.without(bad, r)
 	case lostRace(err):
+		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
 		return e.again(b, 1)
 	case class == sqldb.ClassDuplicate && b.duplicates < duplicatesMax:
