@@ -135,7 +135,7 @@ func TestPlaceManyItems(t *testing.T) {
 		require.EqualValues(r, 500, o.Amount)
 
 		for i := range n.Items {
-			n.Items[i].Name = strings.Repeat("n", 200)
+			n.Items[i].Name = strings.Repeat("<", 200) // six bytes each in JSON
 		}
 		_, _, err = r.Place(r.Context(), by, "k2", n)
 		require.ErrorIs(r, err, engine.ErrBadRequest, "the input as a whole is too long")
