@@ -131,9 +131,9 @@ func (s *site) verify(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// Bounds of what is prepared for a turn whose speed is not known yet.
+// What is prepared for a turn whose speed is not known yet. A turn that uses it up ends early.
 const (
-	firstRate  = 3_000 // requests per second
+	firstRate  = 10_000 // requests per second
 	rateMargin = 2
 )
 
@@ -141,7 +141,7 @@ const (
 func (s *site) expected(c contender, callers int, d time.Duration) int {
 	rate := s.rates[rateKey(c, callers)]
 	if rate == 0 {
-		rate = float64(firstRate * min(callers, 16))
+		rate = min(firstRate, float64(1_000*callers))
 	}
 	return int(rateMargin*rate*d.Seconds()) + steps*callers
 }
