@@ -116,7 +116,7 @@ CREATE TABLE orders (
   currency        VARBINARY(3)   NOT NULL COMMENT 'ISO 4217 code of all amounts of the order',
   paid_amount     BIGINT         NOT NULL COMMENT 'money taken for this order; never more than amount',
   refunded_amount BIGINT         NOT NULL COMMENT 'money given back; never more than paid_amount',
-  customer_ref    VARBINARY(190) NOT NULL COMMENT 'the customer, in the words of the checkout; may be empty',
+  customer_ref    VARBINARY(760) NOT NULL COMMENT 'the customer, in the words of the checkout; may be empty',
   metadata        MEDIUMTEXT     NOT NULL COMMENT 'names and values of the checkout as a JSON object',
   created_at      DATETIME(6)    NOT NULL COMMENT 'when it was placed',
   updated_at      DATETIME(6)    NOT NULL COMMENT 'when it last moved',
@@ -130,7 +130,7 @@ CREATE TABLE orders (
 CREATE TABLE order_items (
   order_id   VARBINARY(64)  NOT NULL COMMENT 'orders.id',
   line       INT            NOT NULL COMMENT 'place in the order, from 1',
-  sku        VARBINARY(128) NOT NULL COMMENT 'the article, in the words of the checkout',
+  sku        VARBINARY(512) NOT NULL COMMENT 'the article, in the words of the checkout',
   name       VARCHAR(255)   NOT NULL COMMENT 'what the customer reads',
   quantity   INT            NOT NULL COMMENT 'pieces, at least 1',
   unit_price BIGINT         NOT NULL COMMENT 'price of one piece; may be 0',

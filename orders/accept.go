@@ -54,6 +54,13 @@ func (s *Shop) contradict(ctx context.Context, f *Fact, key engine.Key, first *e
 	content := receipt{ID: f.TransactionID, Reference: f.Reference, Amount: f.Amount, Currency: f.Currency}
 	key.Seq += "#" + content.hash()
 	f.DeskAmount, f.DeskReason = f.Amount, DeskMismatch
+	p, err := s.paymentOf(ctx, f)
+	if err != nil {
+		return FactReceipt{}, err
+	}
+	if p != nil {
+		f.PaymentID, f.OrderID = p.ID, p.OrderID
+	}
 	result, err := engine.Create(ctx, s.apply, f, engine.Request{
 		Machine: MachineFact, Event: EventContradict, Input: content, Key: key, Actor: f.Provider,
 	})

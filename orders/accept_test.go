@@ -128,6 +128,10 @@ func TestOddMoney(t *testing.T) {
 			}
 			require.Len(r, r.desk(), i+1)
 			require.Equal(r, f, r.desk()[0])
+			if c.reason != orders.DeskUnknownReference {
+				require.Equal(r, o.ID, f.OrderID, c.reason)
+				require.Equal(r, p.ID, f.PaymentID, c.reason)
+			}
 			require.Equal(r, c.order, r.order(o.ID).State, c.reason)
 			require.Equal(r, c.payment, r.payment(p.ID).State, c.reason)
 			if c.applied == 0 {
@@ -149,6 +153,8 @@ func TestAContradictionIsKeptBesideTheFirst(t *testing.T) {
 			require.NoError(r, err)
 			require.Equal(r, orders.DeskMismatch, receipt.Fact.DeskReason)
 			require.EqualValues(r, 2501, receipt.Fact.DeskAmount)
+			require.Equal(r, o.ID, receipt.Fact.OrderID)
+			require.Equal(r, p.ID, receipt.Fact.PaymentID)
 		}
 		require.EqualValues(r, 1, r.log.errors.Load(), "one alert")
 		odd.Currency = "USD"

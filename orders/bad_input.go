@@ -25,13 +25,14 @@ func bad(field, format string, args ...any) error {
 	return &BadInput{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// checkText refuses text that is too short, too long (both in bytes) or cannot be shown on one line.
+// checkText refuses text that is too short, too long (both in characters) or cannot be shown on one line.
 func checkText(field, text string, least, most int) error {
+	n := utf8.RuneCountInString(text)
 	switch {
-	case len(text) < least:
+	case n < least:
 		return bad(field, "missing")
-	case len(text) > most:
-		return bad(field, "%d bytes, at most %d", len(text), most)
+	case n > most:
+		return bad(field, "%d characters, at most %d", n, most)
 	case !utf8.ValidString(text):
 		return bad(field, "not UTF-8")
 	}

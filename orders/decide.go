@@ -39,12 +39,16 @@ func (f *Fact) request(machine, subject string, event engine.Event, input any) e
 
 // judge does what a fact causes and says where its money has gone.
 func (s *Shop) judge(ctx context.Context, f *Fact) (decision, error) {
-	if f.Kind == provider.Refunded {
-		return decision{}.toDesk(DeskRefund, f.Amount), nil
-	}
 	p, err := s.paymentOf(ctx, f)
 	if err != nil {
 		return decision{}, err
+	}
+	if f.Kind == provider.Refunded {
+		var d decision
+		if p != nil {
+			d.Payment, d.Order = p.ID, p.OrderID
+		}
+		return d.toDesk(DeskRefund, f.Amount), nil
 	}
 	if f.Kind == provider.Failed {
 		return s.fail(ctx, f, p)

@@ -72,6 +72,11 @@ func (f OrderFilter) validate(s *Shop) error {
 	if err := checkText("customer_ref", f.CustomerRef, 0, customerRefMax); err != nil {
 		return err
 	}
+	if !f.CreatedAfter.IsZero() {
+		if err := checkTime("created_after", f.CreatedAfter); err != nil {
+			return err
+		}
+	}
 	return checkText("q", f.Query, 0, queryMax)
 }
 

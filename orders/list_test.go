@@ -1,9 +1,11 @@
 package orders_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,10 @@ func TestWrongFiltersAreNamed(t *testing.T) {
 		{"cursor", orders.OrderFilter{Cursor: strings.Repeat("A", 4000)}}, {"cursor", orders.OrderFilter{Cursor: cursor + "A"}},
 		{"cursor", orders.OrderFilter{Cursor: cursor, CustomerRef: "c"}}, {"cursor", orders.OrderFilter{Cursor: cursor, State: []engine.State{"paid"}}},
 		{"cursor", orders.OrderFilter{Cursor: cursor, Query: "x"}},
+		{"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "a", math.MaxInt64)}}, {"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "a", math.MinInt64)}},
+		{"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "i", "ord_\u00e9")}}, {"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "i", "")}},
+		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC)}},
+		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -10*3600))}},
 	} {
 		_, err := r.Orders(r.Context(), c.f)
 		var wrong *orders.BadInput
@@ -150,6 +156,20 @@ func TestWrongFiltersAreNamed(t *testing.T) {
 	require.ErrorIs(t, err, engine.ErrBadRequest)
 	_, err = r.MoneyDesk(r.Context(), orders.DeskFilter{Reason: "nonsense"})
 	require.ErrorIs(t, err, engine.ErrBadRequest)
+}
+
+// forged is a cursor of ours with one of its fields changed.
+func forged(t *testing.T, cursor, field string, value any) string {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	require.NoError(t, err)
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal(text, &fields))
+	require.Contains(t, fields, field)
+	fields[field] = value
+	text, err = json.Marshal(fields)
+	require.NoError(t, err)
+	return base64.RawURLEncoding.EncodeToString(text)
 }
 
 func TestPaymentsAndDeskAreListed(t *testing.T) {

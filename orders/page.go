@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"time"
 
 	"gorm.io/gorm"
@@ -33,6 +34,20 @@ const (
 	limitMax     = 200
 	cursorMax    = 512 // bytes
 )
+
+// The years that a database can compare with: MySQL's DATETIME knows these and the one after.
+const (
+	yearMin = 1000
+	yearMax = 9998
+)
+
+// checkTime refuses a time that a database could not compare with.
+func checkTime(field string, t time.Time) error {
+	if year := t.UTC().Year(); year < yearMin || year > yearMax {
+		return bad(field, "want a time of the years %d to %d", yearMin, yearMax)
+	}
+	return nil
+}
 
 // anchor is a row's place in a list: its age, then its id.
 type anchor struct {
@@ -66,6 +81,9 @@ func (a anchor) cursor(filter any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
+// ourID is what an id may look like: visible ASCII, as the columns have it.
+var ourID = regexp.MustCompile(`^[!-~]{1,190}$`)
+
 // parseCursor reads a cursor; "" is the beginning and has no anchor.
 func parseCursor(text string, filter any) (*anchor, error) {
 	if text == "" {
@@ -79,13 +97,17 @@ func parseCursor(text string, filter any) (*anchor, error) {
 	if err == nil {
 		err = strictjson.Decode(decoded, &c)
 	}
-	if err != nil || c.ID == "" {
+	if err != nil {
 		return nil, bad("cursor", "not one of ours")
 	}
 	if c.Filter != fingerprint(filter) {
 		return nil, bad("cursor", "made for another filter")
 	}
-	return &anchor{At: time.UnixMicro(c.At).UTC(), ID: c.ID}, nil
+	a := &anchor{At: time.UnixMicro(c.At).UTC(), ID: c.ID}
+	if checkTime("cursor", a.At) != nil || !ourID.MatchString(a.ID) {
+		return nil, bad("cursor", "not one of ours")
+	}
+	return a, nil
 }
 
 // limited is how many rows a page has.

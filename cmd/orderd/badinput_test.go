@@ -95,14 +95,22 @@ func TestBadHeaders(t *testing.T) {
 }
 
 func TestBadQueries(t *testing.T) {
-	s := onSQLite(t)
+	each(t, badQueries)
+}
+
+func badQueries(t *testing.T, s *server) {
 	id := s.place()
 	for _, query := range []string{
+		"created_after=0000-12-31T23:59:59Z", "created_after=9999-12-31T23:59:59-10:00",
 		"cursor=nonsense", "cursor=%00", "cursor=" + strings.Repeat("A", 4000), "cursor=eyJ4IjoxfQ", "limit=0", "limit=-1", "limit=201",
 		"limit=many", "limit=99999999999999999999", "created_after=yesterday", "state=nonsense", "status=placed", "limit=1&limit=2", "q=%zz", "q=%ff",
 		"q=" + strings.Repeat("q", 5000),
 	} {
 		refused(t, s.do("GET", "/v1/orders?"+query, ""), 400, "bad_request", "")
+	}
+	for _, path := range []string{"/v1/orders?q=ord_%C3%A9", "/v1/orders?customer_ref=%C3%A9", "/v1/payments?order_id=%C3%A9", "/v1/payments?provider=%C3%A9",
+		"/v1/money-desk?order_id=%C3%A9", "/v1/money-desk?provider=%C3%A9"} {
+		require.Equal(t, 200, s.do("GET", path, "").status, path)
 	}
 	for _, query := range []string{"dry_run=perhaps", "dry_run=true&dry_run=false", "dryrun=true"} {
 		refused(t, s.do("POST", "/v1/orders/"+id+"/transitions?"+query, `{"event":"cancel"}`), 400, "bad_request", "")

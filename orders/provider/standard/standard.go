@@ -104,7 +104,7 @@ func (p *Provider) Verify(header http.Header, body []byte, now time.Time) (provi
 	}
 	seconds, _ := strconv.ParseInt(timestamp, 10, 64) // 12 digits fit
 	if age := now.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return provider.Fact{}, fmt.Errorf("%w: more than %s", provider.ErrStaleTimestamp, tolerance)
+		return provider.Fact{}, fmt.Errorf("%w: it differs by %s, allowed are %s", provider.ErrStaleTimestamp, age.Abs().Round(time.Second), tolerance)
 	}
 	return p.read(body)
 }
@@ -147,8 +147,9 @@ func (p *Provider) read(body []byte) (provider.Fact, error) {
 		return provider.Fact{}, fmt.Errorf("%w: type %.64q", provider.ErrIgnored, kind)
 	}
 	var message struct {
-		Type provider.Kind `json:"type"`
-		Data struct {
+		Type      provider.Kind `json:"type"`
+		Timestamp string        `json:"timestamp"` // the specification recommends one; the header's is what counts
+		Data      struct {
 			ID        string `json:"id"`
 			Reference string `json:"reference"`
 			Amount    int64  `json:"amount"`

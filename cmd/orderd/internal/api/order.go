@@ -20,8 +20,8 @@ type orderID struct {
 
 // Item is one line of an order.
 type Item struct {
-	SKU       string `json:"sku" minLength:"1" maxLength:"64" example:"BOOK-1" doc:"What is bought."`
-	Name      string `json:"name" minLength:"1" maxLength:"200" example:"A book" doc:"What the customer reads."`
+	SKU       string `json:"sku" minLength:"1" maxLength:"128" example:"BOOK-1" doc:"What is bought."`
+	Name      string `json:"name" minLength:"1" maxLength:"255" example:"A book" doc:"What the customer reads."`
 	Quantity  int64  `json:"quantity" minimum:"1" maximum:"1000000000" doc:"How many."`
 	UnitPrice int64  `json:"unit_price" minimum:"0" maximum:"9007199254740991" doc:"Price of one, in minor units of the currency. Zero is legal, a total of zero is not."`
 }
