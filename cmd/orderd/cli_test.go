@@ -274,6 +274,19 @@ func TestToolsWithoutADatabase(t *testing.T) {
 	_, stderr, code = b.run("migrate", "--db", "postgres:user:secret@host")
 	require.Equal(t, cli.ExitTrouble, code)
 	require.NotContains(t, stderr, "secret")
+	missing := filepath.Join(b.dir, "nothing-here.db")
+	for _, args := range [][]string{{"verify"}, {"doctor"}, {"order", "get", "ord_x"}, {"key", "list"}, {"machine", "check", "order"}, {"serve"}} {
+		_, stderr, code := b.run(append(args, "--json=false", "--db", "sqlite:"+missing)...)
+		require.Equal(t, cli.ExitTrouble, code, "%v: %s", args, stderr)
+		require.Contains(t, stderr, "orderd migrate", args)
+		require.NoFileExists(t, missing, args)
+	}
+	_, stderr, code = b.run("machine", "show", "nobody", "--json")
+	require.Equal(t, cli.ExitNo, code)
+	var told map[string]any
+	require.NoError(t, json.Unmarshal([]byte(stderr), &told), stderr)
+	require.Contains(t, told["error"], "nobody")
+	require.EqualValues(t, cli.ExitNo, told["exit_code"])
 	for _, args := range [][]string{{}, {"explode"}, {"order"}, {"order", "get"}, {"key", "create", "x", "--role", "root"},
 		{"key", "create", "Not Allowed", "--role", "viewer"}, {"machine", "diagram", "order", "--format", "png"}} {
 		_, _, code := b.run(append(args, "--db", "sqlite:"+filepath.Join(b.dir, "x.db"))...)
@@ -298,7 +311,9 @@ func TestEveryCommandShowsAnExampleAndTheExitCodes(t *testing.T) {
 
 func TestDoctorAndMachineCheck(t *testing.T) {
 	b := build(t)
-	_, _, code := b.run("doctor")
+	empty := filepath.Join(b.dir, "empty.db")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	_, _, code := b.run("doctor", "--db", "sqlite:"+empty)
 	require.Equal(t, cli.ExitNo, code, "nothing is installed yet")
 	b.run("migrate")
 	var checks []map[string]any

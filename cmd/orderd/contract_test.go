@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/problem"
 )
 
@@ -208,6 +209,18 @@ func TestAllowedEvents(t *testing.T) {
 		require.Equal(t, "early", byName["deliver"]["outcome"])
 		require.NotEmpty(t, byName["deliver"]["reason"])
 		refused(t, s.do("GET", "/v1/orders/ord_nobody/allowed-events", ""), 404, "not_found", "")
+
+		for _, item := range s.as(s.key("c", auth.Checkout), "GET", "/v1/orders/"+id+"/allowed-events", "").list("data") {
+			p := item.(map[string]any)
+			switch p["event"] {
+			case "cancel":
+				require.Equal(t, true, p["allowed"])
+			case "pay":
+				require.Equal(t, false, p["allowed"], "a checkout cannot say that money came")
+				require.Equal(t, "forbidden", p["outcome"])
+				require.Contains(t, p["reason"], "operator")
+			}
+		}
 	})
 }
 

@@ -248,7 +248,7 @@ func (w *work) allOrders(t *testing.T) []string {
 // requireOncePerKey looks for keys with two transitions past the index that forbids them.
 func requireOncePerKey(t *testing.T, setting string) {
 	t.Helper()
-	db, err := database.Open(t.Context(), setting)
+	db, err := database.Create(t.Context(), setting)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var all, keys int64
@@ -264,7 +264,7 @@ func requireOncePerKey(t *testing.T, setting string) {
 // exactly those before it.
 func TestAKillBetweenTheFactAndThePaidOrderIsSettledAtStart(t *testing.T) {
 	eachBinary(t, func(t *testing.T, b *binary, setting, key string) {
-		db, err := database.Open(t.Context(), setting)
+		db, err := database.Create(t.Context(), setting)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.Close()) }()
 		for _, death := range []struct {

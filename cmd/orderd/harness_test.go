@@ -55,7 +55,7 @@ func onSQLite(t *testing.T) *server {
 // start runs a daemon as dev does: with the key dev and the fake provider, but without demo data.
 func start(t *testing.T, setting string, change ...func(*config)) *server {
 	t.Helper()
-	db, err := database.Open(t.Context(), setting)
+	db, err := database.Create(t.Context(), setting)
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), schema))
 	require.NoError(t, db.Close())

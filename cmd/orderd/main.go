@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	_ "embed" // the daemon's tables
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -46,9 +44,7 @@ func main() {
 		kong.Description("An order service. "+cli.ExitHelp), kong.Exit(exit))
 	err := line.Run(&cli.Env{Context: ctx, Out: os.Stdout, Now: time.Now, Schema: schema}, &c.Globals)
 	stop()
-	if err != nil && !errors.Is(err, cli.ErrTold) {
-		fmt.Fprintln(os.Stderr, "orderd:", err)
-	}
+	cli.Tell(os.Stderr, c.Globals, err)
 	os.Exit(cli.ExitCode(err))
 }
 

@@ -83,7 +83,7 @@ func (c *dev) Run(e *cli.Env, g *cli.Globals) error {
 	if setting == "" {
 		setting = devDatabase
 	}
-	db, err := database.Open(e.Context, setting)
+	db, err := database.Create(e.Context, setting)
 	if err != nil {
 		return err
 	}

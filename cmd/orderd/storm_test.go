@@ -76,7 +76,7 @@ func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daem
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)
 	}
-	db, err := database.Open(t.Context(), setting)
+	db, err := database.Create(t.Context(), setting)
 	require.NoError(t, err)
 	requireClean(t, db.Gorm)
 	require.NoError(t, db.Close())

@@ -27,6 +27,7 @@ type Option func(*options)
 type options struct {
 	readers     int
 	busyTimeout time.Duration
+	existing    bool
 }
 
 // Readers sets how many connections may read at once. The default is four, or the number of CPUs
@@ -36,6 +37,9 @@ func Readers(n int) Option { return func(o *options) { o.readers = max(1, n) } }
 // BusyTimeout sets how long a transaction waits for another process that is writing. The default
 // is 5 seconds.
 func BusyTimeout(d time.Duration) Option { return func(o *options) { o.busyTimeout = d } }
+
+// Existing refuses a file that is not there, instead of creating it. The error matches fs.ErrNotExist.
+func Existing() Option { return func(o *options) { o.existing = true } }
 
 // Open opens the database file at path, which it creates if need be, readable only by its owner.
 // The file belongs on a local disk: SQLite's locks do not work on network file systems. Databases
@@ -50,7 +54,7 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	path, err := create(path)
+	path, err := place(path, o.existing)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +85,9 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	return db, nil
 }
 
-// create makes sure that the file exists, so that the name does not decide who may read it: the
+// place makes sure that the file exists, so that the name does not decide who may read it: the
 // files SQLite puts beside it take over its mode.
-func create(path string) (string, error) {
+func place(path string, existing bool) (string, error) {
 	switch {
 	case path == "", strings.Contains(path, ":memory:"), strings.HasPrefix(path, "file:"):
 		return "", fmt.Errorf("sqlitedb: %q is not the path of a file: databases in memory and URIs are not supported; for a throw-away database use a file in a temporary directory", path)
@@ -91,6 +95,12 @@ func create(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("sqlitedb: %w", err)
+	}
+	if existing {
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("sqlitedb: %w", err)
+		}
+		return path, nil
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {

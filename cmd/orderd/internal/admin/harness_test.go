@@ -43,7 +43,7 @@ func start(t *testing.T) *site {
 	t.Helper()
 	ddl, err := os.ReadFile("../../schema.sql")
 	require.NoError(t, err)
-	db, err := database.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	db, err := database.Create(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), sqldb.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
 

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/engine"
 	"example.com/orderd/orders"
@@ -15,11 +17,11 @@ import (
 // Possibility is what a request for one event would meet now.
 type Possibility struct {
 	Event         string              `json:"event"`
-	Allowed       bool                `json:"allowed" doc:"There is a step from here, and all conditions that need no input are met."`
+	Allowed       bool                `json:"allowed" doc:"There is a step from here, all conditions that need no input are met, and the key may ask for it."`
 	To            string              `json:"to,omitempty" doc:"Where it would lead."`
 	NeedsInput    bool                `json:"needs_input" doc:"Conditions on the input were left out; a dry run with it tells."`
 	NeedsIdentity bool                `json:"needs_identity" doc:"A request needs an Idempotency-Key or If-Match."`
-	Outcome       string              `json:"outcome" doc:"What a request would be answered; applied if it is allowed."`
+	Outcome       string              `json:"outcome" doc:"What a request would be answered; applied if it is allowed, forbidden if only the key is in the way."`
 	Detail        string              `json:"detail" doc:"Which kind of the outcome it is; empty where it has none."`
 	Reason        string              `json:"reason,omitempty" doc:"Why not, in words."`
 	Refused       []problem.Refused   `json:"refused,omitempty" doc:"All conditions that say no."`
@@ -44,10 +46,16 @@ func (a *api) allowed(ctx context.Context, in *orderID) (*allowedOutput, error) 
 	if err != nil {
 		return nil, err
 	}
+	caller := auth.From(ctx)
 	out := &allowedOutput{}
 	out.Body.Data = []Possibility{}
 	for _, p := range found {
-		out.Body.Data = append(out.Body.Data, possibility(p))
+		shown := possibility(p)
+		if roles := auth.Events[p.Event]; p.Allowed && !caller.May(roles) {
+			shown.Allowed, shown.Outcome = false, string(problem.Forbidden)
+			shown.Reason = auth.Forbidden(caller, fmt.Sprintf("the event %q", p.Event), roles).Detail
+		}
+		out.Body.Data = append(out.Body.Data, shown)
 	}
 	return out, nil
 }

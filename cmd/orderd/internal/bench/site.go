@@ -47,7 +47,7 @@ func (r *run) scratch(ctx context.Context) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := database.Open(ctx, setting)
+	db, err := database.Create(ctx, setting)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // bodyMax bounds a callback's body; real ones are a few kilobytes.
-const bodyMax = 1 << 20
+const bodyMax = 256 << 10
 
 // Shop keeps facts; orders.Shop does.
 type Shop interface {

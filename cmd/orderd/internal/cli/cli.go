@@ -41,6 +41,37 @@ var (
 	ErrTold = fmt.Errorf("told: %w", ErrNo)
 )
 
+// noError is the answer no in words.
+type noError string
+
+func (e noError) Error() string { return string(e) }
+
+func (noError) Unwrap() error { return ErrNo }
+
+func no(format string, args ...any) error { return noError(fmt.Sprintf(format, args...)) }
+
+// Tell prints a command's error: a line for a person, or one JSON object, always where errors go.
+func Tell(w io.Writer, g Globals, err error) {
+	if err == nil || errors.Is(err, ErrTold) {
+		return
+	}
+	if !g.JSON {
+		_, _ = fmt.Fprintln(w, "orderd:", err) // where would one complain?
+		return
+	}
+	told := struct {
+		Error    string         `json:"error"`
+		Outcome  engine.Outcome `json:"outcome,omitempty"`
+		Detail   engine.Detail  `json:"detail,omitempty"`
+		ExitCode int            `json:"exit_code"`
+	}{Error: err.Error(), ExitCode: ExitCode(err)}
+	var outcome *engine.Error
+	if errors.As(err, &outcome) {
+		told.Outcome, told.Detail = outcome.Result.Outcome, outcome.Result.Detail
+	}
+	_ = json.NewEncoder(w).Encode(told)
+}
+
 // usageError is a mistake on the command line that only the command could find.
 type usageError struct{ error }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"text/tabwriter"
 	"time"
@@ -96,7 +95,7 @@ func (c *KeyRevoke) Run(e *Env, g *Globals) error {
 	return e.withKeys(g, func(keys *auth.Store) error {
 		k, err := keys.Revoke(e.Context, c.ID, e.Now())
 		if errors.Is(err, auth.ErrNoKey) {
-			return fmt.Errorf("key %s: %w: %w", c.ID, err, ErrNo)
+			return no("key %s: %v", c.ID, err)
 		}
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func description(name string) (engine.Description, error) {
 		}
 		names = append(names, d.Name)
 	}
-	return engine.Description{}, fmt.Errorf("there is no machine %q, only %s: %w", name, strings.Join(names, ", "), ErrNo)
+	return engine.Description{}, no("there is no machine %q, only %s", name, strings.Join(names, ", "))
 }
 
 // MachineList lists machines.
@@ -207,7 +207,7 @@ func (c *MachineCheck) Run(e *Env, g *Globals) error {
 		}
 	})
 	if err == nil && missing > 0 {
-		return fmt.Errorf("%d of %d kinds of steps are not in the definition: %w", missing, len(steps), ErrNo)
+		return no("%d of %d kinds of steps are not in the definition", missing, len(steps))
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package cli
 
-import "text/tabwriter"
+import (
+	"text/tabwriter"
+
+	"example.com/orderd/cmd/orderd/internal/database"
+)
 
 // Migrate creates the tables.
 type Migrate struct{}
@@ -15,7 +19,7 @@ Example: orderd migrate --db 'mysql:orderd:secret@tcp(127.0.0.1:3306)/shop'`
 
 // Run is the command.
 func (c *Migrate) Run(e *Env, g *Globals) error {
-	db, err := e.open(g)
+	db, err := database.Create(e.Context, g.DB)
 	if err != nil {
 		return err
 	}

@@ -72,13 +72,20 @@ type OrderHistory struct {
 // Help has the example.
 func (OrderHistory) Help() string { return "Example: orderd order history ord_01… --attempts" }
 
+// transition is one with the key that its caller gave.
+type transition struct {
+	engine.Transition
+	Source string `json:"source"` // "" where there was no key
+	Seq    string `json:"seq"`
+}
+
+func show(t engine.Transition) transition { return transition{t, t.Key.Source, t.Key.Seq} }
+
 // line is a line of history: a transition, or an attempt that moved nothing.
 type line struct {
-	engine.Transition
+	transition
 	Outcome engine.Outcome   `json:"outcome"`
 	Detail  engine.Detail    `json:"detail"`
-	Source  string           `json:"source"` // "" where the caller gave no key
-	Seq     string           `json:"seq"`
 	Refused []engine.Refused `json:"refused,omitempty"`
 	Times   int64            `json:"times,omitempty"` // of an attempt
 }
@@ -126,7 +133,7 @@ func (s *session) history(e *Env, id string, attempts bool) ([]line, error) {
 			return nil, err
 		}
 		for _, t := range past {
-			lines = append(lines, line{Transition: t, Outcome: engine.Applied, Source: t.Key.Source, Seq: t.Key.Seq})
+			lines = append(lines, line{transition: show(t), Outcome: engine.Applied})
 			after = t.Version
 		}
 		if len(past) < historyPage {
@@ -145,11 +152,11 @@ func (s *session) history(e *Env, id string, attempts bool) ([]line, error) {
 	}
 	for _, a := range tried {
 		lines = append(lines, line{
-			Transition: engine.Transition{
+			transition: show(engine.Transition{
 				Machine: a.Machine, Subject: a.Subject, Version: a.Version, Event: a.Event, From: a.State, To: a.State,
-				Actor: a.Actor, Reason: a.Reason, At: a.FirstAt,
-			},
-			Outcome: a.Outcome, Detail: a.Detail, Source: a.Key.Source, Seq: a.Key.Seq, Refused: a.Refused, Times: a.Times,
+				Key: a.Key, Actor: a.Actor, Reason: a.Reason, At: a.FirstAt,
+			}),
+			Outcome: a.Outcome, Detail: a.Detail, Refused: a.Refused, Times: a.Times,
 		})
 	}
 	slices.SortStableFunc(lines, func(x, y line) int { return int(x.Version - y.Version) })
@@ -174,15 +181,15 @@ func (OrderApply) Help() string {
 
 // applied is the answer to an event.
 type applied struct {
-	Outcome    engine.Outcome     `json:"outcome"`
-	Detail     engine.Detail      `json:"detail"`
-	ID         string             `json:"id"`
-	Event      engine.Event       `json:"event"`
-	State      engine.State       `json:"state"`
-	Version    int64              `json:"version"`
-	DryRun     bool               `json:"dry_run,omitempty"`
-	Transition *engine.Transition `json:"transition,omitempty"`
-	Refused    []engine.Refused   `json:"refused,omitempty"`
+	Outcome    engine.Outcome   `json:"outcome"`
+	Detail     engine.Detail    `json:"detail"`
+	ID         string           `json:"id"`
+	Event      engine.Event     `json:"event"`
+	State      engine.State     `json:"state"`
+	Version    int64            `json:"version"`
+	DryRun     bool             `json:"dry_run,omitempty"`
+	Transition *transition      `json:"transition,omitempty"`
+	Refused    []engine.Refused `json:"refused,omitempty"`
 }
 
 // Run is the command.
@@ -208,7 +215,11 @@ func (c *OrderApply) Run(e *Env, g *Globals) error {
 	}
 	answer := applied{
 		Outcome: r.Outcome, Detail: r.Detail, ID: r.ID, Event: r.Event, State: r.State, Version: r.Version,
-		DryRun: r.DryRun, Transition: r.Proof, Refused: r.Refused,
+		DryRun: r.DryRun, Refused: r.Refused,
+	}
+	if r.Proof != nil {
+		proof := show(*r.Proof)
+		answer.Transition = &proof
 	}
 	if printing := e.print(g, answer, func(w *tabwriter.Writer) {
 		if err == nil {
@@ -278,7 +289,7 @@ func (c *OrderWhy) Run(e *Env, g *Globals) error {
 		answer.Events = append(answer.Events, shown)
 	}
 	if len(answer.Events) == 0 {
-		return fmt.Errorf("there is no event %q: %w", c.Event, ErrNo)
+		return no("there is no event %q", c.Event)
 	}
 	return e.print(g, answer, func(w *tabwriter.Writer) {
 		sayHistory(w, []line{answer.Here})

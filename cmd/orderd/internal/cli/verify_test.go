@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"path/filepath"
 	"testing"
 	"time"
@@ -31,12 +32,16 @@ func TestVerify(t *testing.T) {
 	}
 
 	out, err := run(false)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	assert.Equal(t, cli.ExitTrouble, cli.ExitCode(err))
+	assert.Empty(t, out)
+
+	db, err := database.Create(t.Context(), setting)
+	require.NoError(t, err)
+	out, err = run(false)
 	require.Error(t, err)
 	assert.Equal(t, cli.ExitTrouble, cli.ExitCode(err), "there are no tables")
 	assert.Contains(t, out, "until it stopped")
-
-	db, err := database.Open(t.Context(), setting)
-	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	require.NoError(t, db.Migrate(t.Context(), noTables))
 	out, err = run(false)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -27,16 +28,26 @@ type Database struct {
 
 // Open opens what a setting names and checks it: "sqlite:FILE" or "mysql:" and a go-sql-driver DSN;
 // "@FILE" reads the setting from a file, because a DSN holds a password. Errors never show the DSN.
+// A SQLite file must be there.
 func Open(ctx context.Context, setting string) (*Database, error) {
-	db, err := OpenUnchecked(setting)
-	if err != nil {
-		return nil, err
+	return checked(ctx)(OpenUnchecked(setting))
+}
+
+// Create is Open for those who make the tables: it also makes the file of a SQLite database.
+func Create(ctx context.Context, setting string) (*Database, error) {
+	return checked(ctx)(open(setting))
+}
+
+func checked(ctx context.Context) func(*Database, error) (*Database, error) {
+	return func(db *Database, err error) (*Database, error) {
+		if err != nil {
+			return nil, err
+		}
+		if db.SQL, err = sqldb.Wrap(ctx, db.Gorm); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		return db, nil
 	}
-	db.SQL, err = sqldb.Wrap(ctx, db.Gorm)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
 }
 
 // Setting is the setting itself where it may name a file that holds it.
@@ -54,6 +65,14 @@ func Setting(setting string) (string, error) {
 
 // OpenUnchecked is Open without the check, and without SQL: for telling what is wrong.
 func OpenUnchecked(setting string) (*Database, error) {
+	db, err := open(setting, sqlitedb.Existing())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: orderd migrate would make it", err)
+	}
+	return db, err
+}
+
+func open(setting string, file ...sqlitedb.Option) (*Database, error) {
 	setting, err := Setting(setting)
 	if err != nil {
 		return nil, err
@@ -62,7 +81,7 @@ func OpenUnchecked(setting string) (*Database, error) {
 	var g *gorm.DB
 	switch kind {
 	case "sqlite":
-		g, err = sqlitedb.Open(where)
+		g, err = sqlitedb.Open(where, file...)
 	case "mysql":
 		g, err = mysqldb.Open(where)
 	case "":

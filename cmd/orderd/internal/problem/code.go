@@ -130,7 +130,7 @@ var Kinds = []Kind{
 		Remedy: "Correct the caller. /docs lists all calls."},
 	{Code: TooLarge, Status: http.StatusRequestEntityTooLarge,
 		Title:  "The body is too large",
-		Cause:  "A body may have 256 KiB, a callback 1 MiB.",
+		Cause:  "A body may have 256 KiB.",
 		Remedy: "Send less."},
 	{Code: RateLimited, Status: http.StatusTooManyRequests, Retry: time.Second,
 		Title:  "Too many requests",

@@ -25,7 +25,7 @@ func From(err error) *Problem {
 	case errors.As(err, &input): // before the engine's error around it, which knows no field
 		return New(BadRequest, "%v", input).At(input.Field, input.Problem)
 	case errors.As(err, &request):
-		return New(BadRequest, "%v", request).At(request.Field, request.Problem)
+		return fromRequest(request)
 	case errors.Is(err, engine.ErrBadRequest), errors.Is(err, strictjson.ErrNotStrict):
 		return New(BadRequest, "%v", err)
 	case errors.Is(err, engine.ErrNotFound):
@@ -38,4 +38,22 @@ func From(err error) *Problem {
 		return New(Unknown, "the database did not answer the commit").Because(err)
 	}
 	return New(Internal, "a fault of the daemon").Because(err)
+}
+
+// places says where in an HTTP request the engine's fields come from.
+var places = map[string]string{
+	"Event": "body.event", "ID": "path.id", "Input": "body.input", "Reason": "body.reason",
+	"IfVersion": "header.If-Match", "Key.Seq": "header.Idempotency-Key",
+}
+
+func fromRequest(e *engine.RequestError) *Problem {
+	place, known := places[e.Field]
+	if !known {
+		place = e.Field
+	}
+	what := e.Problem
+	if e.Cause != nil {
+		what += ": " + e.Cause.Error()
+	}
+	return New(BadRequest, "%s %s", place, what).At(place, what)
 }

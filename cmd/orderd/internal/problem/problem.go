@@ -95,6 +95,9 @@ func of(k Kind, detail string) *Problem {
 func FromResult(r engine.Result) *Problem {
 	p := of(KindOf(Code(r.Outcome), r.Detail), r.Err().Error())
 	p.ID, p.Event, p.State, p.Version = r.ID, string(r.Event), string(r.State), r.Version
+	if r.Version == 0 && r.Outcome == engine.Illegal {
+		p.ID = "" // of what would have been created
+	}
 	if r.Proof != nil {
 		p.Transition = Show(*r.Proof)
 	}
