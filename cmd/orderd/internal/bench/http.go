@@ -60,6 +60,8 @@ type shipped struct {
 
 func (*shipped) name() string { return "HTTP" }
 
+func (h *shipped) pid() int { return h.daemon.process.Process.Pid }
+
 // paidEvents are the steps that are left of a paid order.
 var paidEvents = events[1:]
 
@@ -117,6 +119,8 @@ func (h *shipped) step(ctx context.Context, caller, n int) error {
 type healthy struct{ daemon *daemon }
 
 func (*healthy) name() string { return "HTTP, nothing done" }
+
+func (h *healthy) pid() int { return h.daemon.process.Process.Pid }
 
 func (*healthy) prepare(context.Context, int, int) error { return nil }
 

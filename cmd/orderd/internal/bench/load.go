@@ -28,6 +28,9 @@ type crowded interface {
 	crowd(ctx context.Context, caller int) error
 }
 
+// remote is a contender that works in a process of its own beside this one.
+type remote interface{ pid() int }
+
 // background lets callers go on until it is told to stop.
 func background(ctx context.Context, callers int, step func(ctx context.Context, caller int) error) (stop func() error) {
 	errs := make([]error, callers)
@@ -64,7 +67,7 @@ func measure(ctx context.Context, s *site, c contender, callers int, d time.Dura
 	if err != nil {
 		return sample{}, err
 	}
-	cpu := ownCPU()
+	cpu := clientCPU(c)
 	stop := func() error { return nil }
 	if c, ok := c.(crowded); ok {
 		stop = background(ctx, callers, c.crowd)
@@ -73,7 +76,7 @@ func measure(ctx context.Context, s *site, c contender, callers int, d time.Dura
 	if err := errors.Join(err, stop()); err != nil {
 		return sample{}, err
 	}
-	got.client = ownCPU() - cpu
+	got.client = clientCPU(c) - cpu
 	after, err := s.usage(ctx)
 	if err != nil {
 		return sample{}, err
@@ -133,11 +136,17 @@ func load(ctx context.Context, callers int, d time.Duration, step func(ctx conte
 	return s, nil
 }
 
-// ownCPU is the CPU time this process has used.
-func ownCPU() time.Duration {
+// clientCPU is the CPU time that this process has used, and the process that a contender works in.
+func clientCPU(c contender) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	if c, ok := c.(remote); ok {
+		if other := cpuOf(c.pid()); other != nil {
+			used += *other
+		}
+	}
+	return used
 }

@@ -77,7 +77,7 @@ type Figure struct {
 	P99       float64 `json:"p99_ms"`
 	P999      float64 `json:"p999_ms"`
 
-	ClientCPU float64  `json:"client_cpu_us"` // of this process, per transition
+	ClientCPU float64  `json:"client_cpu_us"` // of this process and the daemon, per transition
 	ServerCPU *float64 `json:"server_cpu_us"`
 	Rows      *float64 `json:"rows"`    // written, per transition
 	Bytes     *float64 `json:"bytes"`   // written to files, per transition

@@ -13,7 +13,7 @@ type sample struct {
 	n       int64
 	took    time.Duration
 	waits   []time.Duration // of all requests, sorted
-	client  time.Duration   // CPU time of this process
+	client  time.Duration   // CPU time of this process, and of the daemon where there is one
 	server  *usage          // nil where unknown
 }
 
