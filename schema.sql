@@ -67,40 +67,54 @@ CREATE TABLE engine_attempts (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='journal of requests that moved nothing: refusals and repeats';
 
 CREATE TABLE engine_messages (
-  machine     VARBINARY(64)  NOT NULL COMMENT 'machine of the transition that caused it',
-  subject     VARBINARY(128) NOT NULL COMMENT 'subject of that transition',
-  version     BIGINT         NOT NULL COMMENT 'version of that transition',
-  ordinal     INT            NOT NULL COMMENT 'place among the transition''s messages, from 1',
-  type        VARBINARY(128) NOT NULL COMMENT 'such as order.paid',
-  data        MEDIUMTEXT     NOT NULL COMMENT 'body as JSON',
-  status      VARBINARY(16)  NOT NULL DEFAULT 'pending' COMMENT 'pending, sent or parked',
-  tries       INT            NOT NULL DEFAULT 0 COMMENT 'how often it was tried',
-  next_at     DATETIME(6)    NOT NULL COMMENT 'not to be tried before',
-  lease_owner VARBINARY(64)  NOT NULL DEFAULT '' COMMENT 'who has claimed it; empty for nobody',
-  lease_epoch BIGINT         NOT NULL DEFAULT 0 COMMENT 'grows with each claim; a late holder is refused by it',
-  lease_until DATETIME(6)             COMMENT 'end of the claim',
-  sent_at     DATETIME(6)             COMMENT 'when it was delivered',
-  problem     VARCHAR(1000)  NOT NULL DEFAULT '' COMMENT 'why the last try failed, or why it is parked',
-  created_at  DATETIME(6)    NOT NULL COMMENT 'time of the transition',
+  machine    VARBINARY(64)  NOT NULL COMMENT 'machine of the transition that caused it',
+  subject    VARBINARY(128) NOT NULL COMMENT 'subject of that transition',
+  version    BIGINT         NOT NULL COMMENT 'version of that transition',
+  ordinal    INT            NOT NULL COMMENT 'place among the transition''s messages, from 1',
+  type       VARBINARY(128) NOT NULL COMMENT 'such as order.paid',
+  data       MEDIUMTEXT     NOT NULL COMMENT 'body as JSON',
+  status     VARBINARY(16)  NOT NULL DEFAULT 'pending' COMMENT 'pending, retrying, sent or parked',
+  tries      INT            NOT NULL DEFAULT 0 COMMENT 'how often it was tried since the last replay',
+  replays    INT            NOT NULL DEFAULT 0 COMMENT 'how often it was asked to be sent once more',
+  next_at    DATETIME(6)    NOT NULL COMMENT 'place in the queue; of a retry: not to be tried before; else when it was sent or parked',
+  sent_at    DATETIME(6)             COMMENT 'when every sink had it',
+  problem    VARCHAR(1000)  NOT NULL DEFAULT '' COMMENT 'why the last try failed',
+  taken      VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'sinks that have it already while others do not',
+  created_at DATETIME(6)    NOT NULL COMMENT 'time of the transition',
   PRIMARY KEY (machine, subject, version, ordinal),
   KEY queue (status, next_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='outbox: what leaves the process because a transition committed';
 
 CREATE TABLE engine_timers (
-  machine     VARBINARY(64)  NOT NULL COMMENT 'machine',
-  subject     VARBINARY(128) NOT NULL COMMENT 'subject the timer is tied to',
-  entered     BIGINT         NOT NULL COMMENT 'version of the entry into the state whose visit the timer belongs to',
-  name        VARBINARY(64)  NOT NULL COMMENT 'name, once per visit',
-  event       VARBINARY(64)  NOT NULL COMMENT 'event it fires',
-  due_at      DATETIME(6)    NOT NULL COMMENT 'when it fires',
-  status      VARBINARY(16)  NOT NULL COMMENT 'armed, fired or stopped',
-  lease_owner VARBINARY(64)  NOT NULL COMMENT 'who has claimed it; empty for nobody',
-  lease_epoch BIGINT         NOT NULL COMMENT 'grows with each claim',
-  lease_until DATETIME(6)             COMMENT 'end of the claim',
-  armed_at    DATETIME(6)    NOT NULL COMMENT 'time of the transition that armed it',
+  machine  VARBINARY(64)  NOT NULL COMMENT 'machine',
+  subject  VARBINARY(128) NOT NULL COMMENT 'subject the timer is tied to',
+  entered  BIGINT         NOT NULL COMMENT 'version of the entry into the state whose visit the timer belongs to',
+  name     VARBINARY(64)  NOT NULL COMMENT 'name, once per visit',
+  event    VARBINARY(64)  NOT NULL COMMENT 'event it fires',
+  due_at   DATETIME(6)    NOT NULL COMMENT 'when it fires',
+  status   VARBINARY(16)  NOT NULL COMMENT 'armed, fired or stopped',
+  arming   BIGINT         NOT NULL COMMENT 'how often it was armed or stopped in this visit',
+  next_at  DATETIME(6)    NOT NULL COMMENT 'not to be tried before; when it ended, once it is not armed',
+  tries    INT            NOT NULL COMMENT 'how often its event was refused',
+  problem  VARCHAR(1000)  NOT NULL COMMENT 'why the last time',
+  armed_at DATETIME(6)    NOT NULL COMMENT 'time of the transition that armed it',
   PRIMARY KEY (machine, subject, entered, name),
-  KEY due (status, due_at)
+  KEY due (status, next_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='durable timers, written with the transition that arms them';
+
+CREATE TABLE engine_leases (
+  name     VARBINARY(128) NOT NULL COMMENT 'what is done by one process at a time',
+  owner    VARBINARY(64)  NOT NULL COMMENT 'who does it; empty for nobody',
+  fence    BIGINT         NOT NULL COMMENT 'grows with each lease; writes of a late holder are refused by it',
+  until_at BIGINT         NOT NULL COMMENT 'end of the lease, microseconds of Unix time by the clock of the database',
+  PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='who does what in the background';
+
+CREATE TABLE engine_watermarks (
+  name VARBINARY(64) NOT NULL COMMENT 'table that rows were removed from',
+  at   DATETIME(6)   NOT NULL COMMENT 'rows of transitions before this may be gone',
+  PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='how far retention has come';
 
 -- orders/schema.sql
 

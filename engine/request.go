@@ -18,6 +18,9 @@ const (
 	sourceCall  = "call"  // one call without a key; shown as no key at all
 	SourceCause = "cause" // what one request causes on further subjects
 
+	// SourceSystem prefixes the sources of the system's own parts, such as timers.
+	SourceSystem = "system:"
+
 	// SourceProvider prefixes the sources of payment providers, whose repeated facts must agree.
 	SourceProvider = "provider:"
 )

@@ -9,7 +9,8 @@ import (
 )
 
 var timerColumns = []string{
-	"machine", "subject", "entered", "name", "event", "due_at", "status", "lease_owner", "lease_epoch", "armed_at",
+	"machine", "subject", "entered", "name", "event", "due_at", "status", "arming",
+	"next_at", "tries", "problem", "armed_at",
 }
 
 // scriptTimers stops and arms what the moves asked for, in their order. A timer belongs to the visit
@@ -18,8 +19,8 @@ func scriptTimers(script *sqldb.Script, w *world, entered map[*move]int64) {
 	for _, s := range w.order {
 		for i, mv := range s.moves {
 			for _, name := range mv.fx.stops {
-				script.Exec(`UPDATE engine_timers SET status = 'stopped', lease_epoch = lease_epoch + 1
-					WHERE machine = ? AND subject = ? AND name = ? AND status = 'armed'`, s.ref.machine, s.ref.id, name)
+				script.Exec(`UPDATE engine_timers SET status = 'stopped', arming = arming + 1, next_at = ?
+					WHERE machine = ? AND subject = ? AND name = ? AND status = 'armed'`, w.now, s.ref.machine, s.ref.id, name)
 			}
 			visit, known := s.entered(i)
 			if !known {
@@ -28,12 +29,13 @@ func scriptTimers(script *sqldb.Script, w *world, entered map[*move]int64) {
 			armed := sqldb.Insert{Table: "engine_timers", Columns: timerColumns}
 			for _, t := range mv.fx.timers {
 				armed.Rows = append(armed.Rows, []any{
-					s.ref.machine, s.ref.id, visit, t.name, string(t.event), t.dueAt, "armed", "", 1, w.now,
+					s.ref.machine, s.ref.id, visit, t.name, string(t.event), t.dueAt, "armed", 1,
+					t.dueAt, 0, "", w.now,
 				})
 			}
 			script.Merge(sqldb.Merge{
 				Insert: armed, Key: []string{"machine", "subject", "entered", "name"},
-				Add: []string{"lease_epoch"}, Replace: []string{"event", "due_at", "status", "armed_at"},
+				Add: []string{"arming"}, Replace: []string{"event", "due_at", "status", "next_at", "tries", "problem", "armed_at"},
 			})
 		}
 	}

@@ -100,7 +100,7 @@ var corruptions = []corruption{
 	{"a message went to another transition", []string{`UPDATE engine_messages SET version = 99 WHERE subject = 'b1' AND version = 1`},
 		[]string{"I9 box b1 1", "I9 box b1 99"}}, // too few here, too many there
 	{"a message is of nobody", []string{copyOf("engine_messages", `'nobody', version, ordinal`, `subject, version, ordinal`,
-		`type, data, status, tries, next_at, lease_owner, lease_epoch, problem, created_at`, `subject = 'b1' AND version = 1`)},
+		`type, data, status, tries, next_at, problem, created_at`, `subject = 'b1' AND version = 1`)},
 		[]string{"I9 box nobody 1"}},
 	{"a message is in no known state", []string{`UPDATE engine_messages SET status = 'odd' WHERE subject = 'b1' AND version = 1`},
 		[]string{"I9 box b1 1"}},
@@ -110,7 +110,7 @@ var corruptions = []corruption{
 	{"a timer is of a self-loop", []string{`UPDATE engine_timers SET entered = 2 WHERE subject = 'b1' AND entered = 1`},
 		[]string{"I12 box b1 2"}},
 	{"a timer is of nobody", []string{copyOf("engine_timers", `'nobody', entered`, `subject, entered`,
-		`name, event, due_at, status, lease_owner, lease_epoch, armed_at`, `subject = 'b1' AND entered = 1`)},
+		`name, event, due_at, status, arming, next_at, tries, problem, armed_at`, `subject = 'b1' AND entered = 1`)},
 		[]string{"I12 box nobody 1"}},
 	{"a timer is in no known state", []string{`UPDATE engine_timers SET status = 'odd' WHERE subject = 'b1' AND entered = 1`},
 		[]string{"I12 box b1 1"}},

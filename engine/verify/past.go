@@ -32,6 +32,7 @@ type step struct {
 	event, from, to string
 	machineVersion  string
 	messages        int64
+	trimmed         bool // retention may have removed its messages
 	otherRequest    bool // the fingerprint is not that of the request
 }
 
@@ -48,10 +49,13 @@ type span struct{ after, upTo int64 } // upTo included
 // The parts of the one statement that reads subjects. Messages and timers are counted there, because
 // there may be many more of them than transitions.
 const (
+	// The mark of retention is read with the rows, so that what it has removed meanwhile is not missed.
+	trimmed = `CASE WHEN at < COALESCE((SELECT w.at FROM engine_watermarks w WHERE w.name = 'engine_messages'), '1000-01-01') THEN 1 ELSE 0 END`
+
 	readSteps = `SELECT 1, subject, version, event, from_status, to_status, machine_version, fingerprint, input,
-		messages, 0, 0, 0 FROM engine_transitions WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
+		messages, 0, 0, ` + trimmed + ` FROM engine_transitions WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
 	readMessages = ` UNION ALL SELECT 2, subject, version, MIN(type), '', '', '', '', NULL, COUNT(*), MIN(ordinal), MAX(ordinal),
-		COUNT(CASE WHEN status NOT IN ('pending', 'sent', 'parked') THEN 1 END) FROM engine_messages
+		COUNT(CASE WHEN status NOT IN ('pending', 'retrying', 'sent', 'parked') THEN 1 END) FROM engine_messages
 		WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
 	readTimers = ` UNION ALL SELECT 3, subject, entered, MIN(name), '', '', '', '', NULL, COUNT(*), 0, 0,
 		COUNT(CASE WHEN status NOT IN ('armed', 'fired', 'stopped') THEN 1 END) FROM engine_timers
@@ -106,7 +110,7 @@ func (w *walk) scan(rows *sql.Rows, pasts map[string]*past) error {
 	case kind == 1:
 		w.v.report.Transitions++
 		p.steps = append(p.steps, step{
-			version: version, event: name, from: from.String, to: to.String, machineVersion: machineVersion, messages: n,
+			version: version, event: name, from: from.String, to: to.String, machineVersion: machineVersion, messages: n, trimmed: odd > 0,
 			otherRequest: !fits(w.machine, id, version, name, input, print),
 		})
 	case kind == 2:

@@ -3,11 +3,7 @@
 package standard
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -15,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderd/internal/standardwebhook"
 	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders/provider"
 )
@@ -25,17 +22,10 @@ const Name = "standard"
 // tolerance is how far a timestamp may be from now, before or after.
 const tolerance = 5 * time.Minute
 
-// The headers of a Standard Webhook.
-const (
-	headerID        = "Webhook-Id"
-	headerTimestamp = "Webhook-Timestamp"
-	headerSignature = "Webhook-Signature"
-)
-
 // Provider verifies Standard Webhooks.
 type Provider struct {
-	name string
-	keys [][]byte
+	name    string
+	secrets []standardwebhook.Secret
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -46,31 +36,16 @@ var _ provider.Provider = (*Provider)(nil)
 func New(name, secrets string) (*Provider, error) {
 	p := &Provider{name: name}
 	for i, secret := range strings.Fields(secrets) {
-		key, err := decodeSecret(secret)
+		parsed, err := standardwebhook.ParseSecret(secret)
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: secret %d: %w", name, i+1, err)
 		}
-		p.keys = append(p.keys, key)
+		p.secrets = append(p.secrets, parsed)
 	}
-	if len(p.keys) == 0 {
+	if len(p.secrets) == 0 {
 		return nil, fmt.Errorf("provider %s: no secret", name)
 	}
 	return p, nil
-}
-
-func decodeSecret(secret string) ([]byte, error) {
-	encoded, ok := strings.CutPrefix(secret, "whsec_")
-	if !ok {
-		return nil, errors.New("want whsec_ and base64")
-	}
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("want whsec_ and base64") // the cause would tell a part of it
-	}
-	if len(key) < 24 || len(key) > 64 {
-		return nil, fmt.Errorf("%d bytes, want 24 to 64", len(key))
-	}
-	return key, nil
 }
 
 // Name is the provider's name.
@@ -88,7 +63,7 @@ var (
 // Verify checks the signature over the raw body, then reads it.
 func (p *Provider) Verify(header http.Header, body []byte, now time.Time) (provider.Fact, error) {
 	var sent [3]string
-	for i, name := range []string{headerID, headerTimestamp, headerSignature} {
+	for i, name := range []string{standardwebhook.HeaderID, standardwebhook.HeaderTimestamp, standardwebhook.HeaderSignature} {
 		values := header.Values(name)
 		if len(values) != 1 {
 			return provider.Fact{}, fmt.Errorf("%w: want one header %s", provider.ErrSignature, name)
@@ -99,7 +74,7 @@ func (p *Provider) Verify(header http.Header, body []byte, now time.Time) (provi
 	if !goodID.MatchString(id) || !goodTimestamp.MatchString(timestamp) {
 		return provider.Fact{}, fmt.Errorf("%w: malformed id or timestamp", provider.ErrSignature)
 	}
-	if !p.signed(id, timestamp, body, signatures) {
+	if !standardwebhook.Signed(p.secrets, id, timestamp, body, signatures) {
 		return provider.Fact{}, fmt.Errorf("%w: no signature matches", provider.ErrSignature)
 	}
 	seconds, _ := strconv.ParseInt(timestamp, 10, 64) // 12 digits fit
@@ -107,30 +82,6 @@ func (p *Provider) Verify(header http.Header, body []byte, now time.Time) (provi
 		return provider.Fact{}, fmt.Errorf("%w: it differs by %s, allowed are %s", provider.ErrStaleTimestamp, age.Abs().Round(time.Second), tolerance)
 	}
 	return p.read(body)
-}
-
-// signed reports whether one of the signatures is ours with one of our keys. It looks at all of them,
-// so that its time tells nothing.
-func (p *Provider) signed(id, timestamp string, body []byte, signatures string) bool {
-	matched := false
-	for _, key := range p.keys {
-		want := sum(key, id, timestamp, body)
-		for signature := range strings.FieldsSeq(signatures) {
-			encoded, v1 := strings.CutPrefix(signature, "v1,")
-			got, err := base64.StdEncoding.DecodeString(encoded)
-			if v1 && err == nil && hmac.Equal(got, want) {
-				matched = true
-			}
-		}
-	}
-	return matched
-}
-
-func sum(key []byte, id, timestamp string, body []byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + "."))
-	mac.Write(body)
-	return mac.Sum(nil)
 }
 
 // read turns a verified body into a fact. What is of another type is none of ours, whatever it holds.
@@ -168,8 +119,8 @@ func (p *Provider) read(body []byte) (provider.Fact, error) {
 
 // Sign sets the headers of a callback that is sent now, as a provider does: with the first secret.
 func (p *Provider) Sign(header http.Header, id string, body []byte, now time.Time) {
-	timestamp := strconv.FormatInt(now.Unix(), 10)
-	header.Set(headerID, id)
-	header.Set(headerTimestamp, timestamp)
-	header.Set(headerSignature, "v1,"+base64.StdEncoding.EncodeToString(sum(p.keys[0], id, timestamp, body)))
+	timestamp, signature := standardwebhook.Sign(p.secrets[:1], id, body, now)
+	header.Set(standardwebhook.HeaderID, id)
+	header.Set(standardwebhook.HeaderTimestamp, timestamp)
+	header.Set(standardwebhook.HeaderSignature, signature)
 }

@@ -1,0 +1,139 @@
+// Package lock grants names, each to one owner at a time and for a while. A lock saves work: fewer lost
+// races, one process per job. It proves nothing, because its holder may be paused for longer than the
+// lease and wake up believing in it. What must hold is therefore checked where it is written: by the
+// conditional update of a transition, or by the fence, a number that grows with every lease of a name,
+// so that a write with an older one can be refused (Kleppmann, "How to do distributed locking").
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// What may go wrong with a lock. Everything else is trouble of the store behind it.
+var (
+	ErrHeld = errors.New("lock: somebody else holds it")
+	ErrLost = errors.New("lock: the lease was lost")
+)
+
+// Locker grants leases. It is safe for concurrent use. Names have 1 to 128 bytes.
+type Locker interface {
+	// Try takes the lock, or returns an error that matches ErrHeld. It ends with ctx; the lease does not.
+	Try(ctx context.Context, name string) (*Lease, error)
+}
+
+// nameMax bounds a name, in bytes.
+const nameMax = 128
+
+func checkName(name string) error {
+	if name == "" || len(name) > nameMax {
+		return fmt.Errorf("lock: a name of %d bytes, want 1 to %d", len(name), nameMax)
+	}
+	return nil
+}
+
+// Lock waits for a lock until ctx ends: it tries again and again, after pauses that grow to a bound.
+func Lock(ctx context.Context, l Locker, name string) (*Lease, error) {
+	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
+		lease, err := l.Try(ctx, name)
+		if !errors.Is(err, ErrHeld) {
+			return lease, err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-t.C:
+		}
+	}
+}
+
+// Pauses between two tries of Lock.
+const (
+	pauseMin = 5 * time.Millisecond
+	pauseMax = 250 * time.Millisecond
+)
+
+// keeper is what a lease needs of the store that granted it.
+type keeper interface {
+	// renew prolongs the lease. An error that matches ErrLost is final.
+	renew(ctx context.Context) error
+	release(ctx context.Context) error
+}
+
+// Lease is a granted lock. It renews itself until it is released or lost.
+type Lease struct {
+	name  string
+	fence int64
+	ttl   time.Duration
+	keeper
+	ctx  context.Context
+	lose context.CancelCauseFunc
+	done chan struct{} // closed by release: stops renewing
+	once sync.Once
+	all  sync.WaitGroup
+}
+
+// newLease keeps a lease that was granted not before asked. parent gives its context values.
+func newLease(parent context.Context, name string, fence int64, ttl time.Duration, asked time.Time, k keeper) *Lease {
+	l := &Lease{name: name, fence: fence, ttl: ttl, keeper: k, done: make(chan struct{})}
+	l.ctx, l.lose = context.WithCancelCause(context.WithoutCancel(parent))
+	l.all.Go(func() { l.keep(asked) })
+	return l
+}
+
+// Fence grows with every lease of the name.
+func (l *Lease) Fence() int64 { return l.fence }
+
+// Context ends when the lease is lost or released. Its cause is then ErrLost, or context.Canceled.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// Release ends the lease. A second call does nothing. An error says that others have to wait until
+// the lease ends by itself.
+func (l *Lease) Release(ctx context.Context) (err error) {
+	l.once.Do(func() {
+		close(l.done)
+		l.all.Wait()
+		lost := context.Cause(l.ctx)
+		l.lose(nil)
+		if lost == nil {
+			err = l.release(ctx)
+		}
+	})
+	return err
+}
+
+// keep renews the lease three times in its time, and gives it up before the time is over: from then
+// on somebody else may have it.
+func (l *Lease) keep(renewed time.Time) {
+	tick := time.NewTicker(l.ttl / 3)
+	defer tick.Stop()
+	for {
+		end := time.NewTimer(time.Until(renewed.Add(l.ttl - l.ttl/6)))
+		select {
+		case <-l.done:
+			end.Stop()
+			return
+		case <-end.C:
+			l.lose(fmt.Errorf("%w: %s could not be renewed in time", ErrLost, l.name))
+			return
+		case <-tick.C:
+		}
+		end.Stop()
+		asked := time.Now()
+		ctx, cancel := context.WithTimeout(l.ctx, l.ttl/3)
+		err := l.renew(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			renewed = asked
+		case errors.Is(err, ErrLost):
+			l.lose(fmt.Errorf("%s: %w", l.name, err))
+			return
+		}
+	}
+}

@@ -1,0 +1,372 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/internal/strictjson"
+)
+
+// Queue looks at messages and lets people act on them. It is safe for concurrent use.
+type Queue struct {
+	db  *sqldb.DB
+	now func() time.Time
+}
+
+// NewQueue makes a Queue on a database that engine.Migrate has prepared.
+func NewQueue(ctx context.Context, db *gorm.DB, now func() time.Time) (*Queue, error) {
+	d, err := sqldb.Wrap(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		now = time.Now
+	}
+	return &Queue{db: d, now: now}, nil
+}
+
+// What may be wrong with what a Queue is asked.
+var (
+	ErrNotFound  = errors.New("outbox: there is no such message")
+	ErrBadFilter = errors.New("outbox: bad filter")
+)
+
+// Filter chooses messages; zero fields choose nothing away.
+type Filter struct {
+	Machine, Subject string
+	Type             string
+	Status           Status
+	From, To         time.Time // of the transition: From inclusive, To exclusive
+
+	Limit  int    // 1 to 200; 0 is 50
+	Cursor string // a page's NextCursor; "" begins
+}
+
+// Page is a part of a list.
+type Page struct {
+	Messages   []Message
+	NextCursor string // "" at the end
+}
+
+const (
+	limitDefault = 50
+	limitMax     = 200
+	cursorMax    = 1024 // bytes
+)
+
+// cursor is a place in a list: after the message at that place of the queue.
+type cursor struct {
+	At      int64  `json:"a"` // Unix microseconds of next_at
+	Message string `json:"m"`
+}
+
+// Get finds one message.
+func (q *Queue) Get(ctx context.Context, id string) (Message, error) {
+	a, ok := parseID(id)
+	if !ok {
+		return Message{}, ErrNotFound
+	}
+	var found []Message
+	err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE machine = ? AND subject = ? AND version = ? AND ordinal = ?",
+		[]any{a.machine, a.subject, a.version, a.ordinal}, func(rows *sql.Rows) error {
+			m, err := scan(rows)
+			found = append(found, m)
+			return err
+		})
+	if err != nil {
+		return Message{}, fmt.Errorf("outbox: read a message: %w", err)
+	}
+	if len(found) == 0 {
+		return Message{}, ErrNotFound
+	}
+	return found[0], nil
+}
+
+// List lists messages by their place in the queue, the latest first. That is when a message was sent,
+// or parked, or is tried next.
+func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
+	limit := cmp.Or(f.Limit, limitDefault)
+	if limit < 1 || limit > limitMax {
+		return Page{}, fmt.Errorf("%w: limit: want 1 to %d", ErrBadFilter, limitMax)
+	}
+	where, args, err := f.where()
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	if after != nil {
+		a, _ := parseID(after.Message)
+		at := time.UnixMicro(after.At).UTC()
+		where += " AND next_at <= ? AND (next_at < ? OR (machine, subject, version, ordinal) < (?, ?, ?, ?))"
+		args = append(args, at, at, a.machine, a.subject, a.version, a.ordinal)
+	}
+	// One range of the index for each status, merged here: the index begins with the status.
+	statuses := Statuses
+	if f.Status != "" {
+		statuses = []Status{f.Status}
+	}
+	var readings []sqldb.Reading
+	var found []Message
+	for _, s := range statuses {
+		readings = append(readings, sqldb.Reading{
+			Query: "SELECT " + columns + " FROM engine_messages WHERE status = ?" + where +
+				" ORDER BY next_at DESC, machine DESC, subject DESC, version DESC, ordinal DESC LIMIT " + strconv.Itoa(limit+1),
+			Args: slices.Concat([]any{string(s)}, args),
+			Row: func(rows *sql.Rows) error {
+				m, err := scan(rows)
+				found = append(found, m)
+				return err
+			},
+		})
+	}
+	if err := q.db.Read(ctx, readings); err != nil {
+		return Page{}, fmt.Errorf("outbox: list messages: %w", err)
+	}
+	slices.SortFunc(found, func(a, b Message) int {
+		return -cmp.Or(a.NextAt.Compare(b.NextAt), strings.Compare(a.Machine, b.Machine), strings.Compare(a.Subject, b.Subject),
+			cmp.Compare(a.Version, b.Version), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
+	p := Page{Messages: found}
+	if len(found) > limit {
+		p.Messages = found[:limit]
+		last := found[limit-1]
+		text, _ := json.Marshal(cursor{At: last.NextAt.UnixMicro(), Message: last.ID}) // a number and a string
+		p.NextCursor = base64.RawURLEncoding.EncodeToString(text)
+	}
+	return p, nil
+}
+
+// where is the conditions of a filter but its status.
+func (f Filter) where() (text string, args []any, err error) {
+	add := func(condition string, value any) { text, args = text+" AND "+condition, append(args, value) }
+	for _, c := range []struct{ condition, value string }{{"machine = ?", f.Machine}, {"subject = ?", f.Subject}, {"type = ?", f.Type}} {
+		if c.value != "" {
+			add(c.condition, c.value)
+		}
+	}
+	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
+		return "", nil, fmt.Errorf("%w: status: there is no %q", ErrBadFilter, f.Status)
+	}
+	for _, c := range []struct {
+		name, condition string
+		at              time.Time
+	}{{"from", "created_at >= ?", f.From}, {"to", "created_at < ?", f.To}} {
+		if c.at.IsZero() {
+			continue
+		}
+		if year := c.at.UTC().Year(); year < 1000 || year > 9998 { // what MySQL's DATETIME compares with
+			return "", nil, fmt.Errorf("%w: %s: want a time of the years 1000 to 9998", ErrBadFilter, c.name)
+		}
+		add(c.condition, c.at.UTC().Truncate(sqldb.Precision))
+	}
+	return text, args, nil
+}
+
+func parseCursor(text string) (*cursor, error) {
+	if text == "" {
+		return nil, nil
+	}
+	wrong := fmt.Errorf("%w: cursor: not one of ours", ErrBadFilter)
+	if len(text) > cursorMax {
+		return nil, wrong
+	}
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, wrong
+	}
+	var c cursor
+	if err := strictjson.Decode(decoded, &c); err != nil {
+		return nil, wrong
+	}
+	_, ours := parseID(c.Message)
+	if year := time.UnixMicro(c.At).UTC().Year(); !ours || year < 1000 || year > 9998 {
+		return nil, wrong
+	}
+	return &c, nil
+}
+
+// Retry lets a parked message, or one that waits for its next try, be tried at once. It reports
+// whether there was anything to do: a message that is sent or on its way needs no retry.
+func (q *Queue) Retry(ctx context.Context, id string) (bool, error) {
+	if _, err := q.Get(ctx, id); err != nil {
+		return false, err
+	}
+	a, _ := parseID(id)
+	now := q.now().UTC().Truncate(sqldb.Precision)
+	n, err := q.db.Exec(ctx, `UPDATE engine_messages SET status = 'retrying', next_at = ?, tries = 0
+		WHERE machine = ? AND subject = ? AND version = ? AND ordinal = ? AND (status = 'parked' OR status = 'retrying' AND next_at > ?)`,
+		now, a.machine, a.subject, a.version, a.ordinal, now)
+	if err != nil {
+		return false, fmt.Errorf("outbox: retry a message: %w", err)
+	}
+	return n > 0, nil
+}
+
+// replayPart bounds one transaction of Replay.
+const replayPart = 500
+
+// Replay puts messages that were sent back into the queue: those of one subject, or those of
+// transitions in a range of time, which must be given. They are sent again to every sink, under the
+// same ids. It handles at most most messages and returns how many it put back; calling it again with
+// the same filter would replay them again.
+func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
+	if f.Subject == "" && (f.From.IsZero() || f.To.IsZero()) {
+		return 0, fmt.Errorf("%w: a replay needs a subject, or both from and to", ErrBadFilter)
+	}
+	if f.Status != "" && f.Status != Sent {
+		return 0, fmt.Errorf("%w: status: only messages that were sent are replayed", ErrBadFilter)
+	}
+	where, args, err := f.where()
+	if err != nil {
+		return 0, err
+	}
+	if !f.From.IsZero() { // none was sent before its transition: lets the index help
+		where, args = where+" AND next_at >= ?", append(args, f.From.UTC().Truncate(sqldb.Precision))
+	}
+	began := q.now().UTC().Truncate(sqldb.Precision)
+	where, args = where+" AND next_at < ?", append(args, began) // not what this call has put back and a relay has sent
+	total := 0
+	for total < most {
+		var part []Message
+		err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'sent'"+where+
+			" ORDER BY next_at LIMIT "+strconv.Itoa(min(replayPart, most-total)), args, func(rows *sql.Rows) error {
+			m, err := scan(rows)
+			part = append(part, m)
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("outbox: find what to replay: %w", err)
+		}
+		if len(part) == 0 {
+			break
+		}
+		condition, places := places(part)
+		n, err := q.db.Exec(ctx, "UPDATE engine_messages SET status = 'pending', next_at = ?, tries = 0, replays = replays + 1, taken = ''"+
+			" WHERE status = 'sent' AND ("+condition+")", slices.Concat([]any{began}, places)...)
+		if err != nil {
+			return total, fmt.Errorf("outbox: replay: %w", err)
+		}
+		total += int(n)
+	}
+	return total, nil
+}
+
+// Backlog is how many messages wait, and since when the oldest does.
+type Backlog struct {
+	Pending  int        `json:"pending"`
+	Retrying int        `json:"retrying"`
+	Parked   int        `json:"parked"`
+	Oldest   *time.Time `json:"oldest,omitempty"` // transition of the first that was never tried
+}
+
+// Backlog counts what is not sent.
+func (q *Queue) Backlog(ctx context.Context) (b Backlog, err error) {
+	err = q.db.Each(ctx, "SELECT status, COUNT(*) FROM engine_messages WHERE status IN ('pending', 'retrying', 'parked') GROUP BY status", nil,
+		func(rows *sql.Rows) error {
+			var status Status
+			var n int
+			err := rows.Scan(&status, &n)
+			switch status {
+			case Pending:
+				b.Pending = n
+			case Retrying:
+				b.Retrying = n
+			case Parked:
+				b.Parked = n
+			}
+			return err
+		})
+	if err == nil && b.Pending > 0 {
+		err = q.db.Each(ctx, "SELECT created_at FROM engine_messages WHERE status = 'pending' ORDER BY next_at LIMIT 1", nil,
+			func(rows *sql.Rows) error {
+				var at time.Time
+				err := rows.Scan(&at)
+				at = at.UTC()
+				b.Oldest = &at
+				return err
+			})
+	}
+	if err != nil {
+		return Backlog{}, fmt.Errorf("outbox: count messages: %w", err)
+	}
+	return b, nil
+}
+
+// Trim removes up to limit messages that were sent longer than keep ago, and returns how many. First
+// it writes down how far it goes, so that verify does not miss what is gone.
+func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, error) {
+	cutoff := q.now().Add(-keep).UTC().Truncate(sqldb.Precision)
+	var old []Message
+	err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'sent' AND next_at < ? ORDER BY next_at LIMIT "+
+		strconv.Itoa(min(max(limit, 1), trimMax)), []any{cutoff}, func(rows *sql.Rows) error {
+		m, err := scan(rows)
+		old = append(old, m)
+		return err
+	})
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	mark := old[0].At
+	for _, m := range old {
+		if m.At.After(mark) {
+			mark = m.At
+		}
+	}
+	mark = mark.Add(sqldb.Precision) // transitions before it may lack messages
+	removed := 0
+	err = q.db.Retry(ctx, func(tx *sqldb.Tx) error {
+		if err := raise(ctx, tx, mark); err != nil {
+			return err
+		}
+		removed = 0
+		for part := range slices.Chunk(old, sentChunk) {
+			condition, places := places(part)
+			n, err := tx.Exec(ctx, "DELETE FROM engine_messages WHERE status = 'sent' AND ("+condition+")", places...)
+			if err != nil {
+				return err
+			}
+			removed += int(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("outbox: remove old messages: %w", err)
+	}
+	return removed, nil
+}
+
+// raise writes down that messages of transitions before mark may be gone.
+func raise(ctx context.Context, tx *sqldb.Tx, mark time.Time) error {
+	var stands *time.Time
+	err := tx.Each(ctx, "SELECT at FROM engine_watermarks WHERE name = 'engine_messages'", nil, func(rows *sql.Rows) error {
+		stands = new(time.Time)
+		return rows.Scan(stands)
+	})
+	switch {
+	case err != nil:
+		return err
+	case stands == nil:
+		return tx.Insert(ctx, sqldb.Insert{Table: "engine_watermarks", Columns: []string{"name", "at"}, Rows: [][]any{{"engine_messages", mark}}})
+	case stands.Before(mark):
+		_, err = tx.Exec(ctx, "UPDATE engine_watermarks SET at = ? WHERE name = 'engine_messages' AND at < ?", mark, mark)
+	}
+	return err
+}
+
+// trimMax bounds one Trim.
+const trimMax = 1000

@@ -1,0 +1,318 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine/lock"
+	"example.com/orderd/internal/sqldb"
+)
+
+// Config tunes a Relay. The zero value works.
+type Config struct {
+	Batch   int              // messages per step; default 500, at most 1,000
+	Tries   int              // before a message is parked; default 12, which takes most of an hour
+	Timeout time.Duration    // of handing one batch to one sink; default 15 s
+	Now     func() time.Time // default time.Now
+	Rand    func() float64   // jitter in [0,1); default math/rand
+	Logger  *slog.Logger     // default slog.Default
+	Sent    func(sink string, ms []Message, took time.Duration)
+	Parked  func(m Message)
+}
+
+// RelayName is the name of the lease under which a Relay works.
+const RelayName = "outbox"
+
+// Relay takes messages from the table to its sinks. Its Step is a worker's: one process at a time
+// does it, under the lease RelayName.
+//
+// Messages are found by their status. A position in the table to go on from would lose those whose
+// transaction began early and committed late.
+type Relay struct {
+	db    *sqldb.DB
+	cfg   Config
+	sinks []Sink
+}
+
+var sinkName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// NewRelay makes a relay to some sinks. Without any, messages count as sent.
+func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Relay, error) {
+	d, err := sqldb.Wrap(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Batch = cmp.Or(cfg.Batch, 500)
+	cfg.Tries = cmp.Or(cfg.Tries, 12)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
+	if cfg.Batch < 1 || cfg.Batch > 1000 || cfg.Tries < 1 || cfg.Timeout < 0 {
+		return nil, fmt.Errorf("outbox: batch %d, want 1 to 1000; tries %d and timeout %s, want positive ones", cfg.Batch, cfg.Tries, cfg.Timeout)
+	}
+	names := map[string]bool{}
+	for _, s := range sinks {
+		if !sinkName.MatchString(s.Name()) || names[s.Name()] {
+			return nil, fmt.Errorf("outbox: the sink's name %q is malformed or taken", s.Name())
+		}
+		names[s.Name()] = true
+	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Float64
+	}
+	if cfg.Sent == nil {
+		cfg.Sent = func(string, []Message, time.Duration) {}
+	}
+	if cfg.Parked == nil {
+		cfg.Parked = func(Message) {}
+	}
+	return &Relay{db: d, cfg: cfg, sinks: sinks}, nil
+}
+
+// Step sends one batch. more says that there may be another.
+func (r *Relay) Step(ctx context.Context, fence int64) (more bool, err error) {
+	batch, more, err := r.due(ctx)
+	if err != nil || len(batch) == 0 {
+		return false, err
+	}
+	results := r.deliver(ctx, batch)
+	if err := r.note(ctx, fence, batch, results); err != nil {
+		return false, fmt.Errorf("outbox: note what was sent, which may be sent again: %w", err)
+	}
+	return more, nil
+}
+
+// retryShare is the part of a batch that messages get which failed before: what fails for long must
+// not keep new messages waiting.
+const retryShare = 4
+
+// due reads what is to be sent now. First tries do not wait for their next_at: it comes from the clock
+// of whoever wrote them.
+func (r *Relay) due(ctx context.Context) (batch []Message, more bool, err error) {
+	add := func(rows *sql.Rows) error {
+		m, err := scan(rows)
+		batch = append(batch, m)
+		return err
+	}
+	retries := max(1, r.cfg.Batch/retryShare)
+	const order = " ORDER BY next_at, machine, subject, version, ordinal LIMIT "
+	err = r.db.Read(ctx, []sqldb.Reading{
+		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'retrying' AND next_at <= ?" + order + strconv.Itoa(retries),
+			Args: []any{r.cfg.Now().UTC().Truncate(sqldb.Precision)}, Row: add},
+		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'pending'" + order + strconv.Itoa(r.cfg.Batch), Row: add},
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("outbox: read what is due: %w", err)
+	}
+	first := slices.IndexFunc(batch, func(m Message) bool { return m.Status == Pending })
+	if first < 0 {
+		return batch, len(batch) == retries, nil
+	}
+	fresh := batch[first:]
+	more = first == retries || len(fresh) == r.cfg.Batch
+	if len(fresh) == r.cfg.Batch {
+		if fresh, err = r.withOlder(ctx, fresh); err != nil {
+			return nil, false, err
+		}
+	}
+	return append(batch[:first:first], inOrder(fresh)...), more, nil
+}
+
+// inOrder keeps the order of subjects, and puts each subject's messages in the order of its versions.
+func inOrder(ms []Message) []Message {
+	type subject struct{ machine, id string }
+	of := map[subject][]Message{}
+	var order []subject
+	for _, m := range ms {
+		s := subject{m.Machine, m.Subject}
+		if of[s] == nil {
+			order = append(order, s)
+		}
+		of[s] = append(of[s], m)
+	}
+	sorted := make([]Message, 0, len(ms))
+	for _, s := range order {
+		slices.SortFunc(of[s], func(a, b Message) int {
+			return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.Ordinal, b.Ordinal))
+		})
+		sorted = append(sorted, of[s]...)
+	}
+	return sorted
+}
+
+// withOlder adds to a full batch the messages of its subjects that are older and yet further back in
+// the queue: next_at comes from clocks that differ.
+func (r *Relay) withOlder(ctx context.Context, fresh []Message) ([]Message, error) {
+	type subject struct{ machine, id string }
+	oldest := map[subject]int64{}
+	var subjects []subject
+	for _, m := range fresh {
+		s := subject{m.Machine, m.Subject}
+		v, known := oldest[s]
+		if !known {
+			subjects = append(subjects, s)
+		}
+		if !known || m.Version < v {
+			oldest[s] = m.Version
+		}
+	}
+	for part := range slices.Chunk(subjects, sentChunk) {
+		var args []any
+		for _, s := range part {
+			args = append(args, s.machine, s.id, oldest[s])
+		}
+		one := "(machine = ? AND subject = ? AND version < ?)"
+		err := r.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'pending' AND ("+one+strings.Repeat(" OR "+one, len(part)-1)+
+			") ORDER BY version LIMIT "+strconv.Itoa(r.cfg.Batch), args, func(rows *sql.Rows) error {
+			m, err := scan(rows)
+			fresh = append(fresh, m)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("outbox: look for older messages: %w", err)
+		}
+	}
+	return fresh, nil
+}
+
+// deliver hands a batch to every sink that does not have it yet, and returns what is in the way of
+// each message: nil where nothing is. It notes in taken who has it.
+func (r *Relay) deliver(ctx context.Context, batch []Message) []error {
+	problems := make([]error, len(batch))
+	for _, s := range r.sinks {
+		var ms []Message
+		var at []int
+		for i, m := range batch {
+			if !slices.Contains(m.taken, s.Name()) {
+				ms, at = append(ms, m), append(at, i)
+			}
+		}
+		if len(ms) == 0 {
+			continue
+		}
+		began := time.Now()
+		sending, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+		errs := send(sending, s, ms)
+		cancel()
+		for j, err := range errs {
+			if err != nil {
+				problems[at[j]] = errors.Join(problems[at[j]], fmt.Errorf("%s: %w", s.Name(), err))
+			} else {
+				batch[at[j]].taken = append(batch[at[j]].taken, s.Name())
+			}
+		}
+		r.cfg.Sent(s.Name(), ms, time.Since(began))
+	}
+	return problems
+}
+
+// noteMax bounds noting what was sent, which goes on when the step is told to end: what is not noted
+// is sent again.
+const noteMax = 5 * time.Second
+
+// problemMax bounds a kept problem, in characters.
+const problemMax = 1000
+
+// note writes down how far each message has come. A relay that has lost its lease meanwhile writes
+// nothing: another has sent these messages too.
+func (r *Relay) note(ctx context.Context, fence int64, batch []Message, problems []error) error {
+	stopped := ctx.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteMax)
+	defer cancel()
+	now := r.cfg.Now().UTC().Truncate(sqldb.Precision)
+	held, holds := lock.Fenced(RelayName, fence)
+	var script sqldb.Script
+	var sent []Message
+	var parked []Message
+	for i, m := range batch {
+		switch err := problems[i]; {
+		case err == nil:
+			sent = append(sent, m)
+		case stopped: // the receiver is not to blame
+		case m.Tries+1 >= r.cfg.Tries:
+			m.Problem = cut(err.Error())
+			parked = append(parked, m)
+			r.failed(&script, m, "parked", now, held, holds)
+		default:
+			m.Problem = cut(err.Error())
+			r.failed(&script, m, "retrying", now.Add(r.pause(m.Tries+1)), held, holds)
+		}
+	}
+	for part := range slices.Chunk(sent, sentChunk) {
+		where, args := places(part)
+		script.Exec("UPDATE engine_messages SET status = 'sent', sent_at = ?, next_at = ?, tries = tries + 1, problem = '', taken = ''"+
+			" WHERE status IN ('pending', 'retrying') AND "+held+" AND ("+where+")",
+			slices.Concat([]any{now, now}, holds, args)...)
+	}
+	err := r.db.Play(ctx, script)
+	for n := 1; n < noteTries && sqldb.Classify(err).Transient(); n++ {
+		err = r.db.Play(ctx, script)
+	}
+	if err != nil {
+		return err
+	}
+	for _, m := range parked {
+		r.cfg.Logger.ErrorContext(ctx, "a message is parked, it could not be sent",
+			"message", m.ID, "type", m.Type, "subject", m.Subject, "tries", m.Tries+1, "problem", m.Problem)
+		r.cfg.Parked(m)
+	}
+	return nil
+}
+
+const (
+	sentChunk = 250 // rows of one update
+	noteTries = 5
+)
+
+func (r *Relay) failed(script *sqldb.Script, m Message, status string, next time.Time, held string, holds []any) {
+	where, args := places([]Message{m})
+	script.Exec("UPDATE engine_messages SET status = '"+status+"', next_at = ?, tries = tries + 1, problem = ?, taken = ?"+
+		" WHERE status IN ('pending', 'retrying') AND "+held+" AND ("+where+")",
+		slices.Concat([]any{next, m.Problem, strings.Join(m.taken, " ")}, holds, args)...)
+}
+
+// places is a condition that finds messages by their primary key.
+func places(ms []Message) (condition string, args []any) {
+	one := "(machine = ? AND subject = ? AND version = ? AND ordinal = ?)"
+	for _, m := range ms {
+		args = append(args, m.Machine, m.Subject, m.Version, m.Ordinal)
+	}
+	return one + strings.Repeat(" OR "+one, len(ms)-1), args
+}
+
+// Pauses between tries double, up to a bound.
+const (
+	pauseMin = time.Second
+	pauseMax = 10 * time.Minute
+)
+
+func (r *Relay) pause(tries int) time.Duration {
+	d := pauseMin
+	for range min(tries-1, 20) {
+		d = min(2*d, pauseMax)
+	}
+	return d - time.Duration(r.cfg.Rand()*float64(d)/2)
+}
+
+// cut bounds a text without splitting a character.
+func cut(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if r := []rune(text); len(r) > problemMax {
+		return string(r[:problemMax])
+	}
+	return text
+}

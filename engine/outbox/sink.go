@@ -1,0 +1,40 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// Sink is where messages go.
+type Sink interface {
+	// Name tells sinks apart: lower-case letters, digits and underscores. It is kept with messages
+	// that some sinks have and others do not, so it must stay the same.
+	Name() string
+
+	// Send hands messages over, those of one subject in their order, and returns one error each: nil
+	// where the receiver has the message for good. It may get a message more than once, under the same
+	// id. It returns when ctx ends.
+	Send(ctx context.Context, ms []Message) []error
+}
+
+// send hands messages to one sink. A panic, and a sink that does not answer for every message, are
+// errors of all of them.
+func send(ctx context.Context, s Sink, ms []Message) (errs []error) {
+	failed := func(err error) []error {
+		errs := make([]error, len(ms))
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			errs = failed(fmt.Errorf("%s: panic: %v\n%s", s.Name(), p, debug.Stack()))
+		}
+	}()
+	if errs = s.Send(ctx, ms); len(errs) != len(ms) {
+		return failed(fmt.Errorf("%s answered for %d messages of %d", s.Name(), len(errs), len(ms)))
+	}
+	return errs
+}

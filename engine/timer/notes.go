@@ -1,0 +1,93 @@
+package timer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"example.com/orderd/engine/lock"
+	"example.com/orderd/internal/sqldb"
+)
+
+// notes is what a step has found out about timers.
+type notes struct {
+	now            time.Time
+	fired, stopped []timer
+	refused        []refusal
+}
+
+type refusal struct {
+	timer
+	problem string
+}
+
+func (n *notes) end(one timer, fired bool) {
+	if fired {
+		n.fired = append(n.fired, one)
+	} else {
+		n.stopped = append(n.stopped, one)
+	}
+}
+
+func (n *notes) refuse(one timer, err error) {
+	n.refused = append(n.refused, refusal{one, cut(err.Error())})
+}
+
+// writeMax bounds writing down what has happened, which goes on when the step is told to end.
+const writeMax = 5 * time.Second
+
+// write keeps the notes. A timer that was armed anew meanwhile is left alone; so is everything once
+// another process has taken over, because it finds out the same.
+func (t *Timers) write(ctx context.Context, fence int64, n notes) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeMax)
+	defer cancel()
+	held, holds := lock.Fenced(Name, fence)
+	var script sqldb.Script
+	for _, end := range []struct {
+		status string
+		timers []timer
+	}{{"fired", n.fired}, {"stopped", n.stopped}} {
+		for part := range slices.Chunk(end.timers, queryChunk) {
+			args := slices.Concat([]any{end.status, n.now}, holds)
+			for _, one := range part {
+				args = append(args, one.place()...)
+			}
+			script.Exec("UPDATE engine_timers SET status = ?, next_at = ? WHERE status = 'armed' AND "+held+
+				" AND ("+anyOf(place, len(part))+")", args...)
+		}
+	}
+	for _, r := range n.refused {
+		script.Exec("UPDATE engine_timers SET next_at = ?, tries = tries + 1, problem = ? WHERE status = 'armed' AND "+held+" AND "+place,
+			slices.Concat([]any{n.now.Add(pause(r.tries)), r.problem}, holds, r.place())...)
+	}
+	return t.db.WithBackoff(sqldb.Backoff{}).Retry(ctx, func(tx *sqldb.Tx) error { return tx.Play(ctx, script) })
+}
+
+// place finds one timer, as it was armed.
+const place = "(machine = ? AND subject = ? AND entered = ? AND name = ? AND arming = ?)"
+
+func (t timer) place() []any { return []any{t.machine, t.subject, t.entered, t.name, t.arming} }
+
+// Pauses after refusals double, up to a bound.
+const (
+	pauseMin = time.Minute
+	pauseMax = time.Hour
+)
+
+func pause(tries int) time.Duration {
+	d := pauseMin
+	for range min(tries, 10) {
+		d = min(2*d, pauseMax)
+	}
+	return d
+}
+
+// problemMax bounds a kept problem, in characters.
+const problemMax = 1000
+
+func cut(text string) string {
+	if r := []rune(text); len(r) > problemMax {
+		return string(r[:problemMax])
+	}
+	return text
+}
