@@ -34,7 +34,7 @@ func (n *notes) refuse(one timer, err error) {
 }
 
 // writeMax bounds writing down what has happened, which goes on when the step is told to end.
-const writeMax = 5 * time.Second
+const writeMax = 15 * time.Second
 
 // write keeps the notes. A timer that was armed anew meanwhile is left alone; so is everything once
 // another process has taken over, because it finds out the same.

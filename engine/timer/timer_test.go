@@ -215,7 +215,7 @@ func TestAFireThatWasNotNotedIsNotedLater(t *testing.T) {
 
 // Several processes fire at once: each timer causes one transition, and soon.
 func TestManyTimersAtOnce(t *testing.T) {
-	const n = 2000
+	const n = 600
 	each(t, func(t *testing.T, r *rig) {
 		b, err := batch.New(r.Desk, batch.Config{})
 		if err != nil {

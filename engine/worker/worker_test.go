@@ -114,6 +114,7 @@ func TestAJobNeedsItsLease(t *testing.T) {
 			},
 		})
 		<-time.After(10 * time.Second)
+		synctest.Wait()
 		if asked != 4 || len(fences) != 1 || fences[0] != 4 {
 			t.Fatalf("asked %d times, fences %v", asked, fences)
 		}
