@@ -19,6 +19,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/batch"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/provider"
@@ -33,6 +34,7 @@ type config struct {
 	public string // how others reach it
 	local  string // how it reaches itself
 	dev    bool
+	guard  webhook.Guard // of outgoing webhooks
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -53,7 +55,9 @@ type daemon struct {
 	ring     *auth.Keyring
 	metrics  *telemetry.Metrics
 	api      api.API
-	handler  http.Handler
+
+	background background
+	handler    http.Handler
 
 	draining atomic.Bool // told to stop: no longer ready
 }
@@ -91,7 +95,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.engine, err = engine.New(d.database.Gorm, engine.Config{
-		Now: d.now, Logger: d.log, Observe: d.metrics.Observe,
+		Now: d.now, Logger: d.log, Observe: d.observe,
 	}, d.shop.Machines()...)
 	if err != nil {
 		return err
@@ -104,6 +108,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err := d.shop.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
 		return err
 	}
+	if err := d.assembleBackground(ctx); err != nil {
+		return err
+	}
 	d.ring = auth.NewKeyring(auth.NewStore(d.database.SQL), d.now, devKey)
 	return d.mount()
 }
@@ -113,6 +120,7 @@ func (d *daemon) mount() error {
 	mux := &web.Mux{}
 	d.api = api.Mount(mux, api.Deps{
 		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Log: d.log, Pay: d.payLinks,
+		Queue: d.background.queue, Webhooks: d.background.webhooks,
 	})
 	document, err := json.Marshal(d.api.OpenAPI)
 	if err != nil {
@@ -165,6 +173,7 @@ func (d *daemon) close(ctx context.Context) {
 // end closes what has been opened, the last first.
 func (d *daemon) end(ctx context.Context) error {
 	var errs []error
+	d.background.close()
 	if d.batcher != nil {
 		errs = append(errs, d.batcher.Close(ctx))
 	}

@@ -133,6 +133,9 @@ func run(ctx context.Context, c config) (err error) {
 		return err
 	}
 
+	if c.guard, err = c.webhookGuard(c.dev); err != nil {
+		return err
+	}
 	c.local = "http://" + listener.Addr().String()
 	d, err := newDaemon(ctx, c)
 	if err != nil {
@@ -149,8 +152,11 @@ func run(ctx context.Context, c config) (err error) {
 		}
 	}
 
-	settling := d.startSettling(ctx)
-	defer settling.stop()
+	work, err := d.startWorker(ctx)
+	if err != nil {
+		return err
+	}
+	defer work.Close()
 
 	server := newServer(d)
 	served := make(chan error, 1)

@@ -28,8 +28,16 @@ type Config struct {
 	Now     func() time.Time // default time.Now
 	Rand    func() float64   // jitter in [0,1); default math/rand
 	Logger  *slog.Logger     // default slog.Default
-	Sent    func(sink string, ms []Message, took time.Duration)
-	Parked  func(m Message)
+	Handed  func(Handed)     // told of every batch that was handed to a sink
+	Parked  func(Message)    // told of every message that was given up
+}
+
+// Handed tells what became of a batch at one sink.
+type Handed struct {
+	Sink   string
+	Failed int             // messages that it did not take
+	Lags   []time.Duration // of the others, since their transitions
+	Took   time.Duration
 }
 
 // RelayName is the name of the lease under which a Relay works.
@@ -74,8 +82,8 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Float64
 	}
-	if cfg.Sent == nil {
-		cfg.Sent = func(string, []Message, time.Duration) {}
+	if cfg.Handed == nil {
+		cfg.Handed = func(Handed) {}
 	}
 	if cfg.Parked == nil {
 		cfg.Parked = func(Message) {}
@@ -208,14 +216,17 @@ func (r *Relay) deliver(ctx context.Context, batch []Message) []error {
 		sending, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 		errs := send(sending, s, ms)
 		cancel()
+		told := Handed{Sink: s.Name(), Took: time.Since(began)}
 		for j, err := range errs {
 			if err != nil {
+				told.Failed++
 				problems[at[j]] = errors.Join(problems[at[j]], fmt.Errorf("%s: %w", s.Name(), err))
 			} else {
+				told.Lags = append(told.Lags, r.cfg.Now().Sub(ms[j].At))
 				batch[at[j]].taken = append(batch[at[j]].taken, s.Name())
 			}
 		}
-		r.cfg.Sent(s.Name(), ms, time.Since(began))
+		r.cfg.Handed(told)
 	}
 	return problems
 }

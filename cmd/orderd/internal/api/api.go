@@ -10,6 +10,8 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
 )
 
@@ -23,6 +25,9 @@ type Deps struct {
 	Gate   *auth.Gate
 	Log    *slog.Logger
 	Pay    PayLinks
+
+	Queue    *outbox.Queue
+	Webhooks *webhook.Webhooks
 }
 
 // API is the mounted API.
@@ -56,6 +61,9 @@ func Mount(mux humago.Mux, deps Deps) API {
 	a.registerAllowed()
 	a.registerPayments()
 	a.registerMoneyDesk()
+	a.registerMessages()
+	a.registerEndpoints()
+	a.registerDeliveries()
 	a.registerMachines()
 	a.describeOthers()
 	return API{OpenAPI: a.huma.OpenAPI(), Routes: a.routes}

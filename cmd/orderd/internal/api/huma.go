@@ -98,6 +98,8 @@ func newHuma(mux humago.Mux, version string) huma.API {
 				{Name: "orders", Description: "Place, read and list orders."},
 				{Name: "transitions", Description: "Let events happen to orders, and see what happened."},
 				{Name: "payments", Description: "Start payments, and see what became of the money."},
+				{Name: "messages", Description: "What transitions said to the outside."},
+				{Name: "webhooks", Description: "Who is told, and whether it worked."},
 				{Name: "machines", Description: "The definitions that decide."},
 			},
 			Components: &huma.Components{

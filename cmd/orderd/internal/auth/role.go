@@ -78,19 +78,34 @@ var (
 // not listed is not served: registering it fails. A checkout reads what it knows the id of, never a
 // list.
 var Routes = map[string][]Role{
-	"POST /v1/orders":                    shoppers,
-	"GET /v1/orders":                     readers,
-	"GET /v1/orders/{id}":                everybody,
-	"POST /v1/orders/{id}/transitions":   shoppers, // and Events, by event
-	"GET /v1/orders/{id}/transitions":    readers,
-	"GET /v1/orders/{id}/allowed-events": everybody,
-	"POST /v1/orders/{id}/payments":      shoppers,
-	"GET /v1/payments/{id}":              everybody,
-	"GET /v1/payments":                   readers,
-	"GET /v1/money-desk":                 readers,
-	"GET /v1/machines":                   everybody,
-	"GET /v1/machines/{name}":            everybody,
-	"GET /v1/machines/{name}/diagram":    everybody,
+	"POST /v1/orders":                               shoppers,
+	"GET /v1/orders":                                readers,
+	"GET /v1/orders/{id}":                           everybody,
+	"POST /v1/orders/{id}/transitions":              shoppers, // and Events, by event
+	"GET /v1/orders/{id}/transitions":               readers,
+	"GET /v1/orders/{id}/allowed-events":            everybody,
+	"POST /v1/orders/{id}/payments":                 shoppers,
+	"GET /v1/payments/{id}":                         everybody,
+	"GET /v1/payments":                              readers,
+	"GET /v1/money-desk":                            readers,
+	"GET /v1/messages":                              readers,
+	"GET /v1/messages/{id}":                         readers,
+	"POST /v1/messages/{id}/retry":                  staff,
+	"POST /v1/messages/replay":                      staff,
+	"POST /v1/webhook-endpoints":                    adminOnly, // who hears of every order
+	"GET /v1/webhook-endpoints":                     staff,
+	"GET /v1/webhook-endpoints/{id}":                staff,
+	"PATCH /v1/webhook-endpoints/{id}":              adminOnly,
+	"DELETE /v1/webhook-endpoints/{id}":             adminOnly,
+	"POST /v1/webhook-endpoints/{id}/rotate-secret": adminOnly,
+	"POST /v1/webhook-endpoints/{id}/test":          staff,
+	"POST /v1/webhook-endpoints/{id}/recover":       staff,
+	"GET /v1/webhook-deliveries":                    readers,
+	"GET /v1/webhook-deliveries/{id}":               readers,
+	"POST /v1/webhook-deliveries/{id}/redeliver":    staff,
+	"GET /v1/machines":                              everybody,
+	"GET /v1/machines/{name}":                       everybody,
+	"GET /v1/machines/{name}/diagram":               everybody,
 }
 
 // Events says which roles are enough to ask for an event of an order. Those that record money are

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/mysqldb"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
@@ -102,10 +103,13 @@ func open(setting string, file ...sqlitedb.Option) (*Database, error) {
 // Close closes the pool.
 func (db *Database) Close() error { return db.Pool.Close() }
 
-// Migrate creates the tables of engine, shop and daemon where they are missing. It may be run again
+// Migrate creates the tables of engine, webhooks, shop and daemon where they are missing. It may be run again
 // and by several processes at once. own is the daemon's component.
 func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
 	if err := engine.Migrate(ctx, db.Gorm); err != nil {
+		return err
+	}
+	if err := webhook.Migrate(ctx, db.Gorm); err != nil {
 		return err
 	}
 	if err := orders.Migrate(ctx, db.Gorm); err != nil {

@@ -2,8 +2,11 @@ package problem
 
 import (
 	"errors"
+	"strings"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders"
@@ -17,6 +20,7 @@ func From(err error) *Problem {
 	var outcome *engine.Error
 	var request *engine.RequestError
 	var input *orders.BadInput
+	var endpoint *webhook.BadInput
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -24,6 +28,14 @@ func From(err error) *Problem {
 		return FromResult(outcome.Result).Because(err)
 	case errors.As(err, &input): // before the engine's error around it, which knows no field
 		return New(BadRequest, "%v", input).At(input.Field, input.Problem)
+	case errors.As(err, &endpoint):
+		return New(BadRequest, "%v", endpoint).At(endpoint.Field, endpoint.Problem)
+	case errors.Is(err, webhook.ErrNotFound), errors.Is(err, outbox.ErrNotFound):
+		return New(NotFound, "there is nothing with this id")
+	case errors.Is(err, webhook.ErrBusy):
+		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.LostRace})
+	case errors.Is(err, outbox.ErrBadFilter):
+		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "outbox: "))
 	case errors.As(err, &request):
 		return fromRequest(request)
 	case errors.Is(err, engine.ErrBadRequest), errors.Is(err, strictjson.ErrNotStrict):

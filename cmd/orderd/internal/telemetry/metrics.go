@@ -28,6 +28,7 @@ type Metrics struct {
 	settled      *prometheus.CounterVec
 	batchSize    prometheus.Histogram
 	batchTime    prometheus.Histogram
+	background
 
 	known map[string]map[engine.Event]bool // by machine; filled before the first request
 }
@@ -71,6 +72,7 @@ func NewMetrics() *Metrics {
 		}),
 		known: map[string]map[engine.Event]bool{},
 	}
+	m.background = newBackground(m.registry)
 	m.registry.MustRegister(m.requests, m.requestTime, m.httpRequests, m.httpTime, m.refusedKeys,
 		m.callbacks, m.settled, m.batchSize, m.batchTime, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

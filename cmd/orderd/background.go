@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/lock"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/kafkasink"
+	"example.com/orderd/engine/outbox/natssink"
+	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
+	"example.com/orderd/engine/worker"
+	"example.com/orderd/internal/id"
+)
+
+// background is what the daemon does without being asked. Several daemons on one database share it:
+// each job is one daemon's at a time, under a lease.
+type background struct {
+	relay    *outbox.Relay
+	queue    *outbox.Queue
+	webhooks *webhook.Webhooks
+	timers   *timer.Timers
+	closers  []func()
+
+	relayBell, webhookBell worker.Bell
+}
+
+// How often jobs look for themselves; they are woken when there is something to do.
+const (
+	relayEvery   = 100 * time.Millisecond // for what other daemons commit
+	webhookEvery = 500 * time.Millisecond
+	timerEvery   = 200 * time.Millisecond
+	settleEvery  = 3 * time.Second
+	settleBatch  = 100 // facts in one pass
+	trimEvery    = time.Hour
+	trimBatch    = 1000 // rows of one kind in one step
+	leaseTime    = 6 * time.Second
+)
+
+// How long what has ended is kept.
+const (
+	messagesKept   = 14 * 24 * time.Hour
+	timersKept     = 14 * 24 * time.Hour
+	deliveriesKept = 30 * 24 * time.Hour
+)
+
+// assembleBackground makes the parts. Nothing runs until startWorker.
+func (d *daemon) assembleBackground(ctx context.Context) (err error) {
+	b := &d.background
+	b.relayBell, b.webhookBell = worker.NewBell(), worker.NewBell()
+	db := d.database.Gorm
+	b.webhooks, err = webhook.New(ctx, db, webhook.Config{
+		Guard: d.guard, NewID: id.New, Random: random, Now: d.now, Logger: d.log, Posted: d.metrics.Posted, Wake: b.webhookBell.Ring,
+	})
+	if err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.webhooks.Close)
+	sinks := []outbox.Sink{b.webhooks}
+	if d.secrets.nats != "" {
+		sink, err := natssink.New(natssink.Config{URL: d.secrets.nats, Logger: d.log})
+		if err != nil {
+			return err
+		}
+		sinks, b.closers = append(sinks, sink), append(b.closers, sink.Close)
+	}
+	if d.secrets.kafka != "" {
+		c := kafkasink.Parse(d.secrets.kafka)
+		c.Logger = d.log
+		sink, err := kafkasink.New(c)
+		if err != nil {
+			return err
+		}
+		sinks, b.closers = append(sinks, sink), append(b.closers, sink.Close)
+	}
+	b.relay, err = outbox.NewRelay(ctx, db, outbox.Config{Now: d.now, Logger: d.log, Handed: d.metrics.Handed, Parked: d.metrics.Parked}, sinks...)
+	if err != nil {
+		return err
+	}
+	if b.queue, err = outbox.NewQueue(ctx, db, d.now); err != nil {
+		return err
+	}
+	d.metrics.Backlog(b.queue.Backlog)
+	b.timers, err = timer.New(ctx, db, d.batcher, timer.Config{Now: d.now, Logger: d.log, Fired: d.metrics.Fired})
+	return err
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, says its documentation
+	return b
+}
+
+// observe hears of every answer of the engine, after its commit.
+func (d *daemon) observe(o engine.Observation) {
+	d.metrics.Observe(o)
+	if outbox.Wake(o) {
+		d.background.relayBell.Ring()
+	}
+}
+
+// startWorker starts all jobs.
+func (d *daemon) startWorker(ctx context.Context) (*worker.Worker, error) {
+	leases, err := lock.NewSQL(ctx, d.database.Gorm, leaseTime, func() string { return id.New("own") })
+	if err != nil {
+		return nil, err
+	}
+	b := &d.background
+	cfg := worker.Config{Log: d.log, Failed: d.metrics.JobFailed, Leases: func(ctx context.Context, name string) (worker.Lease, error) {
+		lease, err := leases.Try(ctx, name)
+		if errors.Is(err, lock.ErrHeld) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err // not a nil *Lease in an interface
+		}
+		return lease, nil
+	}}
+	return worker.Start(context.WithoutCancel(ctx), cfg, // requests come first when stopping
+		worker.Job{Name: outbox.RelayName, Step: b.relay.Step, Every: relayEvery, Wake: b.relayBell},
+		worker.Job{Name: webhook.SenderName, Step: b.webhooks.Step, Every: webhookEvery, Wake: b.webhookBell},
+		worker.Job{Name: timer.Name, Step: b.timers.Step, Every: timerEvery},
+		worker.Job{Name: "settle", Step: d.settle, Every: settleEvery},
+		worker.Job{Name: "retention", Step: d.trim, Every: trimEvery},
+	), nil
+}
+
+// settle decides facts that a crash has left undecided.
+func (d *daemon) settle(ctx context.Context, _ int64) (bool, error) {
+	n, err := d.shop.Settle(ctx, settleBatch)
+	if ctx.Err() == nil { // else told to stop; the next start goes on
+		d.metrics.Settled(err)
+	}
+	return n == settleBatch, err
+}
+
+// trim removes what is old.
+func (d *daemon) trim(ctx context.Context, _ int64) (more bool, err error) {
+	b := &d.background
+	for _, one := range []struct {
+		what string
+		trim func(context.Context, time.Duration, int) (int, error)
+		keep time.Duration
+	}{{"messages", b.queue.Trim, messagesKept}, {"timers", b.timers.Trim, timersKept}, {"deliveries", b.webhooks.Trim, deliveriesKept}} {
+		n, failed := one.trim(ctx, one.keep, trimBatch)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("remove old %s: %w", one.what, failed))
+		}
+		more = more || n >= trimBatch
+	}
+	return more && err == nil, err
+}
+
+// close ends what assembleBackground has opened, the last first.
+func (b *background) close() {
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		b.closers[i]()
+	}
+}
