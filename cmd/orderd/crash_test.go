@@ -61,6 +61,10 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 		r := b.serveMortal()
 		w := &work{crowd: newCrowd(t, 2*pairs, key, r.url), journal: map[string][]acknowledged{}, paid: map[string]string{}}
 		w.stands = true
+		in := receiver(t)
+		made, err := w.post(ctx, "/v1/webhook-endpoints", fmt.Sprintf(`{"url":%q,"events":["order.*"]}`, in.URL))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusCreated, made.status, made)
 		for caller := range 2 * pairs {
 			callers.Go(func() {
 				for n := 0; !w.stopping.Load() && ctx.Err() == nil; n++ {
@@ -90,6 +94,7 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 			kills, w.cut.Load(), w.retried.Load(), len(w.journal), w.promises.Load())
 
 		w.requireKept(t)
+		requireHeard(ctx, t, setting, in)
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)
 		b.requireVerified()
@@ -246,6 +251,38 @@ func (w *work) allOrders(t *testing.T) []string {
 }
 
 // requireOncePerKey looks for keys with two transitions past the index that forbids them.
+// requireHeard waits until everything is sent, and holds what the receiver got against the table: each
+// message at least once, no other, and the first time each subject's in the order of its versions.
+func requireHeard(ctx context.Context, t *testing.T, setting string, in *shopfront) {
+	t.Helper()
+	db, err := database.Open(t.Context(), setting)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	count := func(query string) (n int) {
+		require.NoError(t, db.Pool.QueryRowContext(t.Context(), query).Scan(&n))
+		return n
+	}
+	waitFor(ctx, t, "everything is sent", func() bool {
+		return count("SELECT COUNT(*) FROM engine_messages WHERE status <> 'sent'") == 0 &&
+			count("SELECT COUNT(*) FROM webhook_deliveries WHERE status <> 'delivered'") == 0
+	})
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	seen, last := map[any]bool{}, map[any]float64{}
+	for _, e := range in.got {
+		if seen[e["id"]] {
+			continue
+		}
+		seen[e["id"]] = true
+		version := e["orderversion"].(float64)
+		require.Greater(t, version, last[e["subject"]], "%v came after version %v", e, last[e["subject"]])
+		last[e["subject"]] = version
+	}
+	require.Positive(t, len(seen))
+	require.Equal(t, count("SELECT COUNT(*) FROM engine_messages WHERE type LIKE 'order.%'"), len(seen))
+	t.Logf("%d messages were received, in %d posts", len(seen), len(in.got))
+}
+
 func requireOncePerKey(t *testing.T, setting string) {
 	t.Helper()
 	db, err := database.Create(t.Context(), setting)

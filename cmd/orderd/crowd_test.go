@@ -186,7 +186,7 @@ func eachBinary(t *testing.T, f func(t *testing.T, b *binary, setting, key strin
 	built := build(t)
 	on := func(t *testing.T, setting string) {
 		b := *built
-		b.t, b.env = t, []string{"HOME=" + b.dir, "ORDERD_DB=" + setting, "ORDERD_STANDARD_WEBHOOK_SECRET=" + testSecret}
+		b.t, b.env = t, []string{"HOME=" + b.dir, "ORDERD_DB=" + setting, "ORDERD_STANDARD_WEBHOOK_SECRET=" + testSecret, "ORDERD_WEBHOOK_ALLOW=127.0.0.0/8"}
 		_, stderr, code := b.run("migrate")
 		require.Equal(t, 0, code, stderr)
 		var made struct{ Key string }
