@@ -234,7 +234,7 @@ func TestDev(t *testing.T) {
 	_, stderr, code := b.run("dev", "--listen", "0.0.0.0:0")
 	require.Equal(t, cli.ExitTrouble, code)
 	require.Contains(t, stderr, "loopback")
-	for range 2 { // demo data is put in once
+	for n := range 2 { // demo data is put in once
 		r := b.start("dev")
 		status, all := r.do("dev", "GET", "/v1/orders?limit=200", "")
 		require.Equal(t, 200, status)
@@ -243,7 +243,19 @@ func TestDev(t *testing.T) {
 			states[item.(map[string]any)["state"].(string)]++
 		}
 		require.GreaterOrEqual(t, len(states), 4, states)
-		require.Len(t, all["data"].([]any), len(demo), states)
+		require.Len(t, all["data"].([]any), len(demo)+n, states)
+		status, fresh := r.do("dev", "POST", "/v1/orders", twoBooks)
+		require.Equal(t, 201, status)
+		placed := fresh["id"].(string)
+		eventually(t, "the demo receiver has heard of it", func() bool {
+			q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+receiverPath, nil)
+			require.NoError(t, err)
+			a, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
+			require.NoError(t, err)
+			page, err := io.ReadAll(a.Body)
+			require.NoError(t, errors.Join(err, a.Body.Close()))
+			return strings.Contains(string(page), placed)
+		})
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)
 	}

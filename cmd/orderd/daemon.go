@@ -57,6 +57,7 @@ type daemon struct {
 	api      api.API
 
 	background background
+	receiver   *demoReceiver // in development
 	handler    http.Handler
 
 	draining atomic.Bool // told to stop: no longer ready
@@ -135,6 +136,8 @@ func (d *daemon) mount() error {
 		}
 		providers[callback.FakeName] = fake
 		fake.Mount(mux)
+		d.receiver = &demoReceiver{now: d.now}
+		d.receiver.mount(mux)
 	}
 	mux.Handle("POST /v1/callbacks/{provider}", &callback.Handler{
 		Shop: d.shop, Providers: providers, Now: d.now, Log: d.log, Observe: d.metrics.Callback,

@@ -48,8 +48,8 @@ type dev struct {
 // Help has the example.
 func (dev) Help() string {
 	return `Serves like serve, on ./orderd-dev.db unless ORDERD_DB or --db says otherwise. It migrates by itself, puts
-a few orders in, accepts the bearer key "dev" with every role, pays with the fake provider, and listens
-on loopback only. Unless ORDERD_STANDARD_WEBHOOK_SECRET is set, callbacks of the standard provider are
+a few orders in, accepts the bearer key "dev" with every role, pays with the fake provider, posts webhooks
+to a receiver of its own, which shows them at /dev/webhooks, and listens on loopback only. Unless ORDERD_STANDARD_WEBHOOK_SECRET is set, callbacks of the standard provider are
 signed with ` + devSecret + `.
 
 Example: orderd dev, then: curl -H 'Authorization: Bearer dev' http://127.0.0.1:8080/v1/orders`
@@ -149,6 +149,9 @@ func run(ctx context.Context, c config) (err error) {
 	if c.dev {
 		if err := d.seed(ctx); err != nil {
 			return fmt.Errorf("demo data: %w", err)
+		}
+		if err := d.receiver.subscribe(ctx, d.background.webhooks, c.local); err != nil {
+			return err
 		}
 	}
 

@@ -10,6 +10,8 @@ import (
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
 )
 
@@ -127,7 +129,12 @@ func noticeOf(r engine.Result, f form) notice {
 func asBadInput(err error) (wrong string, ok bool) {
 	var input *orders.BadInput
 	var request *engine.RequestError
+	var endpoint *webhook.BadInput
 	switch {
+	case errors.As(err, &endpoint):
+		return label(endpoint.Error()) + ".", true
+	case errors.Is(err, outbox.ErrBadFilter):
+		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), outbox.ErrBadFilter.Error()+": ") + ".", true
 	case errors.As(err, &input):
 		return label(input.Error()) + ".", true
 	case errors.As(err, &request):

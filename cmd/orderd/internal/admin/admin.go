@@ -12,6 +12,8 @@ import (
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
 )
 
@@ -27,6 +29,9 @@ type Deps struct {
 	Public string // the URL that browsers use, for whether cookies are for https alone
 	Dev    bool   // tell the key of development on the login page
 	Log    *slog.Logger
+
+	Queue    *outbox.Queue
+	Webhooks *webhook.Webhooks
 }
 
 type admin struct {
@@ -55,6 +60,12 @@ func New(deps Deps) http.Handler {
 	mux.Handle("GET /admin/orders", a.member(a.orders))
 	mux.Handle("GET /admin/orders/{id}", a.member(a.order))
 	mux.Handle("POST /admin/orders/{id}/events", a.member(a.act))
+	mux.Handle("GET "+messagesPath, a.member(a.messages))
+	mux.Handle("POST "+messagesPath+"/{id}", a.member(a.resend(messagesPath, "POST /v1/messages/{id}/retry",
+		func(r *http.Request, id string) (bool, error) { return a.Queue.Retry(r.Context(), id) })))
+	mux.Handle("GET "+deliveriesPath, a.member(a.deliveries))
+	mux.Handle("POST "+deliveriesPath+"/{id}", a.member(a.resend(deliveriesPath, "POST /v1/webhook-deliveries/{id}/redeliver",
+		func(r *http.Request, id string) (bool, error) { return a.Webhooks.Redeliver(r.Context(), id) })))
 	mux.HandleFunc("GET /admin/orders/{id}/events", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, string(orderURL(r.PathValue("id"))), http.StatusSeeOther) // a refusal's address, opened anew
 	})
@@ -83,10 +94,15 @@ func cookieFor(public string) (c http.Cookie, plain bool) {
 	return c, false
 }
 
+// isPage reports whether a path is one of the pages.
+func isPage(path string) bool {
+	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath
+}
+
 // returnTo is where a login leads: a page of ours, or the list for anything else.
 func returnTo(path string) string {
 	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/admin/orders") || strings.Contains(path, `\`) {
+	if err != nil || u.IsAbs() || u.Host != "" || !isPage(u.Path) || strings.Contains(path, `\`) {
 		return "/admin/orders"
 	}
 	return u.RequestURI()

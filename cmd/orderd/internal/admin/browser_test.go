@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/engine/outbox/webhook"
 )
 
 // TestInABrowser logs in, opens an order and acts on it. Whatever the browser complains about on the
@@ -56,6 +57,19 @@ func TestInABrowser(t *testing.T) {
 		do(chromedp.Navigate(s.url+"/admin/orders/"+o.ID), chromedp.WaitVisible(".timeline"))
 		require.Equal(t, fmt.Sprint(width), see("String(document.documentElement.scrollWidth)"), "nothing sticks out")
 	}
+	_, _, err := s.hooks.Create(t.Context(), webhook.NewEndpoint{URL: "http://127.0.0.1:1/hooks/a-long-path-that-has-to-break-somewhere/and-goes-on", Events: []string{"*"}})
+	require.NoError(t, err)
+	s.relay(s.hooks)
+	_, err = s.hooks.Step(t.Context(), 0)
+	require.NoError(t, err)
+	s.hooks.Wait()
+	for _, width := range []int64{400, 1280} {
+		for _, path := range []string{"/admin/messages", "/admin/deliveries"} {
+			do(chromedp.EmulateViewport(width, 800), chromedp.Navigate(s.url+path), chromedp.WaitVisible(".sending"))
+			require.Equal(t, fmt.Sprint(width), see("String(document.documentElement.scrollWidth)"), "nothing sticks out of "+path)
+		}
+	}
+	do(chromedp.Click(".sending td button"), chromedp.WaitVisible(".notice.tone-good"))
 	require.Empty(t, complaints())
 }
 

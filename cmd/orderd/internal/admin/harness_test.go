@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ import (
 	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/internal/id"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 )
@@ -33,6 +37,9 @@ type site struct {
 	url    string
 	shop   *orders.Shop
 	engine *engine.Engine
+	db     *database.Database
+	queue  *outbox.Queue
+	hooks  *webhook.Webhooks
 	keys   *auth.Store
 	later  atomic.Int64 // nanoseconds that the site's clock is ahead
 }
@@ -47,7 +54,7 @@ func start(t *testing.T) *site {
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), sqldb.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
 
-	s := &site{t: t, keys: auth.NewStore(db.SQL)}
+	s := &site{t: t, db: db, keys: auth.NewStore(db.SQL)}
 	quiet := slog.New(slog.DiscardHandler)
 	s.shop, err = orders.New(orders.Config{Providers: []string{"fake"}, Logger: quiet})
 	require.NoError(t, err)
@@ -55,12 +62,21 @@ func start(t *testing.T) *site {
 	require.NoError(t, err)
 	require.NoError(t, s.shop.Attach(db.Gorm, s.engine, s.engine))
 
+	s.queue, err = outbox.NewQueue(t.Context(), db.Gorm, s.now)
+	require.NoError(t, err)
+	s.hooks, err = webhook.New(t.Context(), db.Gorm, webhook.Config{
+		NewID: id.New, Random: func(n int) []byte { return make([]byte, n) }, Now: s.now, Logger: quiet,
+		Guard: webhook.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(s.hooks.Close)
+
 	ring := auth.NewKeyring(s.keys, s.now, "")
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
 	pages := admin.New(admin.Deps{
 		Shop: s.shop, Engine: s.engine, Gate: auth.NewGate(ring, func() {}), Ring: ring,
-		Now: s.now, Public: s.url, Log: quiet,
+		Now: s.now, Public: s.url, Log: quiet, Queue: s.queue, Webhooks: s.hooks,
 	})
 	server.Config.Handler = web.Outermost(pages, quiet, func(string, string, int, time.Duration) {})
 	server.Start()

@@ -23,13 +23,14 @@ type frame struct {
 	Title string
 	Who   string // the principal; "" before the login
 	Roles string
+	Here  string // path of the page
 }
 
 // render answers with a page. Nothing is sent before the page is whole.
 func (a *admin) render(w http.ResponseWriter, r *http.Request, status int, title string, content templ.Component) {
 	nonce := rand.Text()
 	p := auth.From(r.Context())
-	f := frame{Title: title, Who: p.ID, Roles: rolesText(p.Roles)}
+	f := frame{Title: title, Who: p.ID, Roles: rolesText(p.Roles), Here: r.URL.Path}
 	var page bytes.Buffer
 	ctx := templ.WithNonce(r.Context(), nonce)
 	if err := layout(f, content).Render(ctx, &page); err != nil {
@@ -65,7 +66,7 @@ func (a *admin) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch status {
 	case http.StatusNotFound:
-		a.trouble(w, r, status, "Not found", "There is no order with this id. Ids are case-sensitive.")
+		a.trouble(w, r, status, "Not found", "There is nothing with this id. Ids are case-sensitive.")
 	case http.StatusBadRequest:
 		a.trouble(w, r, status, "That does not work", "The address is not one of ours: "+no.Error()+".")
 	case http.StatusServiceUnavailable:

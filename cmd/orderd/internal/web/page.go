@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-//go:embed page.html docs.html pay.html problem.html style.css
+//go:embed page.html docs.html pay.html problem.html received.html style.css
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
