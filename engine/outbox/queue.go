@@ -257,7 +257,7 @@ func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
 		}
 		condition, places := places(part)
 		n, err := q.db.Exec(ctx, "UPDATE engine_messages SET status = 'pending', next_at = ?, tries = 0, replays = replays + 1, taken = ''"+
-			" WHERE status = 'sent' AND ("+condition+")", slices.Concat([]any{began}, places)...)
+			" WHERE COALESCE(status, '') = 'sent' AND "+condition, slices.Concat([]any{began}, places)...)
 		if err != nil {
 			return total, fmt.Errorf("outbox: replay: %w", err)
 		}
@@ -336,7 +336,7 @@ func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, e
 		removed = 0
 		for part := range slices.Chunk(old, sentChunk) {
 			condition, places := places(part)
-			n, err := tx.Exec(ctx, "DELETE FROM engine_messages WHERE status = 'sent' AND ("+condition+")", places...)
+			n, err := tx.Exec(ctx, "DELETE FROM engine_messages WHERE COALESCE(status, '') = 'sent' AND "+condition, places...)
 			if err != nil {
 				return err
 			}

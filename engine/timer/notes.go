@@ -3,6 +3,7 @@ package timer
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/orderd/engine/lock"
@@ -52,19 +53,24 @@ func (t *Timers) write(ctx context.Context, fence int64, n notes) error {
 			for _, one := range part {
 				args = append(args, one.place()...)
 			}
-			script.Exec("UPDATE engine_timers SET status = ?, next_at = ? WHERE status = 'armed' AND "+held+
-				" AND ("+anyOf(place, len(part))+")", args...)
+			script.Exec("UPDATE engine_timers SET status = ?, next_at = ? WHERE "+armed+" AND "+held+" AND "+places(len(part)), args...)
 		}
 	}
 	for _, r := range n.refused {
-		script.Exec("UPDATE engine_timers SET next_at = ?, tries = tries + 1, problem = ? WHERE status = 'armed' AND "+held+" AND "+place,
+		script.Exec("UPDATE engine_timers SET next_at = ?, tries = tries + 1, problem = ? WHERE "+armed+" AND "+held+" AND "+places(1),
 			slices.Concat([]any{n.now.Add(pause(r.tries)), r.problem}, holds, r.place())...)
 	}
 	return t.db.WithBackoff(sqldb.Backoff{}).Retry(ctx, func(tx *sqldb.Tx) error { return tx.Play(ctx, script) })
 }
 
-// place finds one timer, as it was armed.
-const place = "(machine = ? AND subject = ? AND entered = ? AND name = ? AND arming = ?)"
+// armed is a condition on the status that no index serves: with few rows in a status, servers would
+// find timers by it and not by their primary key.
+const armed = "COALESCE(status, '') = 'armed'"
+
+// places is a condition that finds timers by their primary key, as they were armed.
+func places(n int) string {
+	return "(machine, subject, entered, name, arming) IN ((?, ?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?, ?)", n-1) + ")"
+}
 
 func (t timer) place() []any { return []any{t.machine, t.subject, t.entered, t.name, t.arming} }
 

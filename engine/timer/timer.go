@@ -162,7 +162,7 @@ func (t *Timers) visits(ctx context.Context, due []timer) (map[subject]visit, er
 			args = append(args, s.machine, s.id)
 		}
 		err := t.db.Each(ctx, `SELECT machine, subject, MAX(version), COALESCE(MAX(CASE WHEN from_status <> to_status THEN version END), 0)
-			FROM engine_transitions WHERE `+anyOf("(machine = ? AND subject = ?)", len(part))+` GROUP BY machine, subject`, args,
+			FROM engine_transitions WHERE `+"(machine, subject) IN ((?, ?)"+strings.Repeat(", (?, ?)", len(part)-1)+")"+` GROUP BY machine, subject`, args,
 			func(rows *sql.Rows) error {
 				var s subject
 				var v visit
@@ -176,8 +176,6 @@ func (t *Timers) visits(ctx context.Context, due []timer) (map[subject]visit, er
 	}
 	return visits, nil
 }
-
-func anyOf(condition string, n int) string { return condition + strings.Repeat(" OR "+condition, n-1) }
 
 // happened tells which of the timers have fired, though that was not noted.
 func (t *Timers) happened(ctx context.Context, over []timer) (map[string]bool, error) {

@@ -37,7 +37,7 @@ func (t *Timers) Trim(ctx context.Context, keep time.Duration, limit int) (int, 
 			for _, one := range part {
 				args = append(args, one.place()...)
 			}
-			n, err := tx.Exec(ctx, "DELETE FROM engine_timers WHERE status <> 'armed' AND ("+anyOf(place, len(part))+")", args...)
+			n, err := tx.Exec(ctx, "DELETE FROM engine_timers WHERE NOT "+armed+" AND "+places(len(part)), args...)
 			if err != nil {
 				return err
 			}
