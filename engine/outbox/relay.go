@@ -22,7 +22,7 @@ import (
 
 // Config tunes a Relay. The zero value works.
 type Config struct {
-	Batch   int              // messages per step; default 500, at most 1,000
+	Batch   int              // messages per step; default and at most 1,000
 	Tries   int              // before a message is parked; default 12, which takes most of an hour
 	Timeout time.Duration    // of handing one batch to one sink; default 15 s
 	Now     func() time.Time // default time.Now
@@ -62,7 +62,7 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	if err != nil {
 		return nil, err
 	}
-	cfg.Batch = cmp.Or(cfg.Batch, 500)
+	cfg.Batch = cmp.Or(cfg.Batch, 1000)
 	cfg.Tries = cmp.Or(cfg.Tries, 12)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
 	if cfg.Batch < 1 || cfg.Batch > 1000 || cfg.Tries < 1 || cfg.Timeout < 0 {
@@ -285,7 +285,7 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, problems
 }
 
 const (
-	sentChunk = 250 // rows of one update
+	sentChunk = 500 // rows of one update
 	noteTries = 5
 )
 
