@@ -16,6 +16,7 @@ import (
 	"example.com/orderd/engine/timer"
 	"example.com/orderd/engine/worker"
 	"example.com/orderd/internal/id"
+	"example.com/orderd/orders/notify"
 )
 
 // background is what the daemon does without being asked. Several daemons on one database share it:
@@ -25,15 +26,18 @@ type background struct {
 	queue    *outbox.Queue
 	webhooks *webhook.Webhooks
 	timers   *timer.Timers
+	notifier *notify.Notifier
 	closers  []func()
 
-	relayBell, webhookBell worker.Bell
+	relayBell, webhookBell, notifyBell worker.Bell
 }
 
 // How often jobs look for themselves; they are woken when there is something to do.
 const (
 	relayEvery   = 100 * time.Millisecond // for what other daemons commit
 	webhookEvery = 500 * time.Millisecond
+	notifyEvery  = time.Second
+	notifyMax    = 5 * time.Minute // of one step: senders may be slow
 	timerEvery   = 200 * time.Millisecond
 	settleEvery  = 3 * time.Second
 	settleBatch  = 100 // facts in one pass
@@ -52,7 +56,7 @@ const (
 // assembleBackground makes the parts. Nothing runs until startWorker.
 func (d *daemon) assembleBackground(ctx context.Context) (err error) {
 	b := &d.background
-	b.relayBell, b.webhookBell = worker.NewBell(), worker.NewBell()
+	b.relayBell, b.webhookBell, b.notifyBell = worker.NewBell(), worker.NewBell(), worker.NewBell()
 	db := d.database.Gorm
 	b.webhooks, err = webhook.New(ctx, db, webhook.Config{
 		Guard: d.guard, NewID: id.New, Random: random, Now: d.now, Logger: d.log, Posted: d.metrics.Posted, Wake: b.webhookBell.Ring,
@@ -61,7 +65,10 @@ func (d *daemon) assembleBackground(ctx context.Context) (err error) {
 		return err
 	}
 	b.closers = append(b.closers, b.webhooks.Close)
-	sinks := []outbox.Sink{b.webhooks}
+	if b.notifier, err = d.newNotifier(ctx); err != nil {
+		return err
+	}
+	sinks := []outbox.Sink{b.webhooks, b.notifier}
 	if d.secrets.nats != "" {
 		sink, err := natssink.New(natssink.Config{URL: d.secrets.nats, Logger: d.log})
 		if err != nil {
@@ -124,6 +131,7 @@ func (d *daemon) startWorker(ctx context.Context) (*worker.Worker, error) {
 	return worker.Start(context.WithoutCancel(ctx), cfg, // requests come first when stopping
 		worker.Job{Name: outbox.RelayName, Step: b.relay.Step, Every: relayEvery, Wake: b.relayBell},
 		worker.Job{Name: webhook.SenderName, Step: b.webhooks.Step, Every: webhookEvery, Wake: b.webhookBell},
+		worker.Job{Name: notify.JobName, Step: b.notifier.Step, Every: notifyEvery, Wake: b.notifyBell, Limit: notifyMax},
 		worker.Job{Name: timer.Name, Step: b.timers.Step, Every: timerEvery},
 		worker.Job{Name: "settle", Step: d.settle, Every: settleEvery},
 		worker.Job{Name: "retention", Step: d.trim, Every: trimEvery},

@@ -66,6 +66,8 @@ type secrets struct {
 	standard *standard.Provider // nil: off
 
 	nats, kafka string // where messages go; may hold passwords; "" is off
+	smtp        string // mail server for notifications; "" is off
+	notifyURL   string // where notifications are posted; "" is off
 }
 
 // String keeps secrets out of logs, whatever is printed.
@@ -84,7 +86,7 @@ func readSecrets(getenv func(string) string) (s secrets, warnings []error, err e
 	for _, one := range []struct {
 		name string
 		to   *string
-	}{{"ORDERD_NATS", &s.nats}, {"ORDERD_KAFKA", &s.kafka}} {
+	}{{"ORDERD_NATS", &s.nats}, {"ORDERD_KAFKA", &s.kafka}, {"ORDERD_SMTP", &s.smtp}, {"ORDERD_NOTIFY_URL", &s.notifyURL}} {
 		if *one.to, err = secret(getenv, one.name); err != nil {
 			return secrets{}, nil, fmt.Errorf("%s: %w", one.name, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 	"example.com/orderd/orders/provider"
 )
 
@@ -97,7 +99,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	}
 	d.engine, err = engine.New(d.database.Gorm, engine.Config{
 		Now: d.now, Logger: d.log, Observe: d.observe,
-	}, d.shop.Machines()...)
+	}, slices.Concat(d.shop.Machines(), notify.Machines())...)
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func (d *daemon) mount() error {
 	mux := &web.Mux{}
 	d.api = api.Mount(mux, api.Deps{
 		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Log: d.log, Pay: d.payLinks,
-		Queue: d.background.queue, Webhooks: d.background.webhooks,
+		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier,
 	})
 	document, err := json.Marshal(d.api.OpenAPI)
 	if err != nil {

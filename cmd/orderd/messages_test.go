@@ -144,6 +144,28 @@ func heard(t *testing.T, s *server) {
 	refused(t, s.do("GET", "/v1/webhook-endpoints/"+endpoint, ""), 404, "not_found", "")
 }
 
+// The daemon posts notifications to a gateway that knows repeats: one for each event and channel.
+func TestCustomersAreTold(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		in := receiver(t)
+		told := start(t, s.daemon.db, func(c *config) { c.secrets.notifyURL = in.URL })
+		told.work()
+		id := told.place()
+		require.Equal(t, 200, told.event(id, "cancel").status)
+		eventually(t, "the gateway is called", func() bool {
+			list := told.do("GET", "/v1/notifications?state=sent&order_id="+id, "").list("data")
+			return len(list) == 2 // over two channels: the log of development, and the gateway
+		})
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		require.Len(t, in.got, 1)
+		require.Equal(t, in.got[0]["id"], in.header[0].Get("Idempotency-Key"))
+		require.Equal(t, "Your order was cancelled", in.got[0]["title"])
+		refused(t, told.do("GET", "/v1/notifications?state=odd", ""), 400, "bad_request", "")
+		refused(t, told.do("GET", "/v1/notifications?cursor=%C3%A9", ""), 400, "bad_request", "")
+	})
+}
+
 func TestBadWebhookInput(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		for _, body := range []string{

@@ -13,6 +13,7 @@ import (
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // notice tells what has become of an act.
@@ -133,6 +134,8 @@ func asBadInput(err error) (wrong string, ok bool) {
 	switch {
 	case errors.As(err, &endpoint):
 		return label(endpoint.Error()) + ".", true
+	case errors.Is(err, notify.ErrBadFilter):
+		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), notify.ErrBadFilter.Error()+": ") + ".", true
 	case errors.Is(err, outbox.ErrBadFilter):
 		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), outbox.ErrBadFilter.Error()+": ") + ".", true
 	case errors.As(err, &input):

@@ -15,6 +15,7 @@ import (
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 //go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -path .
@@ -32,6 +33,7 @@ type Deps struct {
 
 	Queue    *outbox.Queue
 	Webhooks *webhook.Webhooks
+	Notifier *notify.Notifier
 }
 
 type admin struct {
@@ -63,6 +65,7 @@ func New(deps Deps) http.Handler {
 	mux.Handle("GET "+messagesPath, a.member(a.messages))
 	mux.Handle("POST "+messagesPath+"/{id}", a.member(a.resend(messagesPath, "POST /v1/messages/{id}/retry",
 		func(r *http.Request, id string) (bool, error) { return a.Queue.Retry(r.Context(), id) })))
+	mux.Handle("GET "+notificationsPath, a.member(a.notifications))
 	mux.Handle("GET "+deliveriesPath, a.member(a.deliveries))
 	mux.Handle("POST "+deliveriesPath+"/{id}", a.member(a.resend(deliveriesPath, "POST /v1/webhook-deliveries/{id}/redeliver",
 		func(r *http.Request, id string) (bool, error) { return a.Webhooks.Redeliver(r.Context(), id) })))
@@ -96,7 +99,7 @@ func cookieFor(public string) (c http.Cookie, plain bool) {
 
 // isPage reports whether a path is one of the pages.
 func isPage(path string) bool {
-	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath
+	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath || path == notificationsPath
 }
 
 // returnTo is where a login leads: a page of ours, or the list for anything else.

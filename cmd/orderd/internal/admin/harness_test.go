@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,6 +30,7 @@ import (
 	"example.com/orderd/internal/id"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // site is the pages on a shop of their own, behind a real HTTP server.
@@ -40,6 +42,7 @@ type site struct {
 	db     *database.Database
 	queue  *outbox.Queue
 	hooks  *webhook.Webhooks
+	news   *notify.Notifier
 	keys   *auth.Store
 	later  atomic.Int64 // nanoseconds that the site's clock is ahead
 }
@@ -58,7 +61,7 @@ func start(t *testing.T) *site {
 	quiet := slog.New(slog.DiscardHandler)
 	s.shop, err = orders.New(orders.Config{Providers: []string{"fake"}, Logger: quiet})
 	require.NoError(t, err)
-	s.engine, err = engine.New(db.Gorm, engine.Config{Logger: quiet}, s.shop.Machines()...)
+	s.engine, err = engine.New(db.Gorm, engine.Config{Logger: quiet}, slices.Concat(s.shop.Machines(), notify.Machines())...)
 	require.NoError(t, err)
 	require.NoError(t, s.shop.Attach(db.Gorm, s.engine, s.engine))
 
@@ -70,13 +73,20 @@ func start(t *testing.T) *site {
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.hooks.Close)
+	s.news, err = notify.New(t.Context(), db.Gorm, s.engine, notify.Config{
+		Compose: func(_ context.Context, m outbox.Message) ([]notify.Draft, error) {
+			return []notify.Draft{{Channel: "log", Recipient: "ada", Title: "Your order", Text: m.Subject}}, nil
+		},
+		Senders: []notify.Sender{notify.Log{To: quiet}}, Now: s.now, Logger: quiet,
+	})
+	require.NoError(t, err)
 
 	ring := auth.NewKeyring(s.keys, s.now, "")
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String()
 	pages := admin.New(admin.Deps{
 		Shop: s.shop, Engine: s.engine, Gate: auth.NewGate(ring, func() {}), Ring: ring,
-		Now: s.now, Public: s.url, Log: quiet, Queue: s.queue, Webhooks: s.hooks,
+		Now: s.now, Public: s.url, Log: quiet, Queue: s.queue, Webhooks: s.hooks, Notifier: s.news,
 	})
 	server.Config.Handler = web.Outermost(pages, quiet, func(string, string, int, time.Duration) {})
 	server.Start()

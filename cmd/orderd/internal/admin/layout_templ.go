@@ -124,7 +124,7 @@ func layout(f frame, content templ.Component) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if strings.HasPrefix(f.Here, messagesPath) || strings.HasPrefix(f.Here, deliveriesPath) {
+			if strings.HasPrefix(f.Here, messagesPath) || strings.HasPrefix(f.Here, deliveriesPath) || strings.HasPrefix(f.Here, notificationsPath) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, " aria-current")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

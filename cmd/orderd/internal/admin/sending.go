@@ -7,15 +7,19 @@ import (
 	"time"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // The pages about what leaves the process: messages, and their deliveries to webhook endpoints.
 const (
 	messagesPath   = "/admin/messages"
 	deliveriesPath = "/admin/deliveries"
+
+	notificationsPath = "/admin/notifications"
 )
 
 // sendingView is a list of messages or of deliveries.
@@ -47,16 +51,33 @@ type sendingRow struct {
 	Act     string // label of its button, "" if there is none
 }
 
+// notifications shows what people were told.
+func (a *admin) notifications(w http.ResponseWriter, r *http.Request) {
+	state := r.FormValue("status")
+	v := a.sendingView(r, notificationsPath, state, textsOf(notify.States))
+	v.Intro = "What customers were told: one notification for each event and channel. One that is uncertain may have been sent; nobody sends it again."
+	page, err := a.Notifier.List(r.Context(), notify.Filter{State: engine.State(state), Cursor: r.FormValue("cursor"), Limit: pageRows})
+	for _, n := range page.Notifications {
+		v.Rows = append(v.Rows, sendingRow{
+			ID: n.ID, Type: n.Title, Order: n.OrderID, Status: string(n.State), Tries: n.Tries, At: n.UpdatedAt, When: "since", To: n.Channel, Problem: n.Problem,
+		})
+	}
+	if page.NextCursor != "" {
+		v.Next = sendingURL(notificationsPath, state, page.NextCursor)
+	}
+	a.sending(w, r, "Notifications", v, err)
+}
+
 // sendTone is the colour of a status.
 func sendTone(status string) string {
 	switch status {
 	case "sent", "delivered":
 		return "tone-good"
-	case "pending":
+	case "pending", "queued":
 		return "tone-move"
-	case "retrying":
+	case "retrying", "sending":
 		return "tone-wait"
-	case "parked", "failed":
+	case "parked", "failed", "uncertain":
 		return "tone-back"
 	}
 	return "tone-over"
@@ -90,6 +111,7 @@ func (a *admin) sendingView(r *http.Request, path, status string, statuses []str
 	v.Pages = []tabView{
 		{Name: "Messages", URL: messagesPath, Current: path == messagesPath},
 		{Name: "Webhook deliveries", URL: deliveriesPath, Current: path == deliveriesPath},
+		{Name: "Notifications", URL: notificationsPath, Current: path == notificationsPath},
 	}
 	v.Statuses = []tabView{{Name: "All", URL: path, Current: status == "", Tone: "tone-over"}}
 	for _, s := range statuses {

@@ -75,6 +75,21 @@ func TestMessagesAreShownAndTriedAgain(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, s.browser().get("/admin/messages").status, "nobody sees it without a login")
 }
 
+func TestNotificationsAreShown(t *testing.T) {
+	s := start(t)
+	o := s.place("ada")
+	s.relay(s.news)
+	operator := s.as(auth.Operator)
+	require.Contains(t, operator.get("/admin/notifications?status=queued").text, "/admin/orders/"+o.ID)
+	_, err := s.news.Step(t.Context(), 0)
+	require.NoError(t, err)
+	p := operator.get("/admin/notifications")
+	require.Contains(t, p.text, "Your order")
+	require.Contains(t, p.text, "Sent")
+	require.Equal(t, http.StatusBadRequest, operator.get("/admin/notifications?status=odd").status)
+	require.Equal(t, http.StatusBadRequest, operator.get("/admin/notifications?cursor=%C3%A9").status)
+}
+
 func TestDeliveriesAreShownAndPostedAgain(t *testing.T) {
 	s := start(t)
 	in := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))

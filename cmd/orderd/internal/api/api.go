@@ -13,6 +13,7 @@ import (
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // Version is that of the contract. It grows when a client could notice.
@@ -28,6 +29,7 @@ type Deps struct {
 
 	Queue    *outbox.Queue
 	Webhooks *webhook.Webhooks
+	Notifier *notify.Notifier
 }
 
 // API is the mounted API.
@@ -64,6 +66,7 @@ func Mount(mux humago.Mux, deps Deps) API {
 	a.registerMessages()
 	a.registerEndpoints()
 	a.registerDeliveries()
+	a.registerNotifications()
 	a.registerMachines()
 	a.describeOthers()
 	return API{OpenAPI: a.huma.OpenAPI(), Routes: a.routes}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine/verify"
 	"example.com/orderd/orders"
 )
@@ -108,7 +109,7 @@ func (d *daemon) stop(ctx context.Context, r *run) error {
 	if err := d.end(); err != nil {
 		return err
 	}
-	found, err := verify.Run(ctx, d.site.gorm, verify.Options{Machines: orders.Machines(), Extra: orders.Checks(), MaxFindings: 10})
+	found, err := verify.Run(ctx, d.site.gorm, verify.Options{Machines: database.Machines(), Extra: orders.Checks(), MaxFindings: 10})
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

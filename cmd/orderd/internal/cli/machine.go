@@ -10,11 +10,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/diagram"
 	"example.com/orderd/internal/strictjson"
-	"example.com/orderd/orders"
 )
 
 // Machine groups the commands about definitions. All but check need no database: they show the
@@ -29,7 +29,7 @@ type Machine struct {
 
 func descriptions() []engine.Description {
 	var all []engine.Description
-	for _, m := range orders.Machines() {
+	for _, m := range database.Machines() {
 		all = append(all, m.Describe())
 	}
 	slices.SortFunc(all, func(a, b engine.Description) int { return strings.Compare(a.Name, b.Name) })

@@ -11,6 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine/verify"
 	"example.com/orderd/orders"
 )
@@ -51,7 +52,7 @@ func (c *Verify) Run(e *Env, g *Globals) error {
 	defer closeQuietly(db)
 	progress, done := bar(g)
 	report, unfinished := verify.Run(e.Context, db.Gorm, verify.Options{
-		Machines: orders.Machines(), Extra: slices.Concat(orders.Checks(), orders.Reconcile()), MaxFindings: c.Max, Progress: progress,
+		Machines: database.Machines(), Extra: slices.Concat(orders.Checks(), orders.Reconcile()), MaxFindings: c.Max, Progress: progress,
 	})
 	done()
 	if report.Findings == nil {

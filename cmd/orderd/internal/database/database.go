@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -18,6 +19,7 @@ import (
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // Database is an open database, in the three shapes that its users need.
@@ -100,6 +102,9 @@ func open(setting string, file ...sqlitedb.Option) (*Database, error) {
 	return &Database{Gorm: g, Pool: pool}, nil
 }
 
+// Machines are those of the shop and of what it tells people.
+func Machines() []engine.AnyMachine { return slices.Concat(orders.Machines(), notify.Machines()) }
+
 // Close closes the pool.
 func (db *Database) Close() error { return db.Pool.Close() }
 
@@ -113,6 +118,9 @@ func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
 		return err
 	}
 	if err := orders.Migrate(ctx, db.Gorm); err != nil {
+		return err
+	}
+	if err := notify.Migrate(ctx, db.Gorm); err != nil {
 		return err
 	}
 	return sqldb.Migrate(ctx, db.SQL, own)

@@ -10,6 +10,7 @@ import (
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/notify"
 )
 
 // From makes a problem of any error: the daemon's own problems stay as they are, outcomes and
@@ -34,6 +35,8 @@ func From(err error) *Problem {
 		return New(NotFound, "there is nothing with this id")
 	case errors.Is(err, webhook.ErrBusy):
 		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.LostRace})
+	case errors.Is(err, notify.ErrBadFilter):
+		return New(BadRequest, "%v", err)
 	case errors.Is(err, outbox.ErrBadFilter):
 		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "outbox: "))
 	case errors.As(err, &request):
