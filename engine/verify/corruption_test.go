@@ -112,6 +112,8 @@ var corruptions = []corruption{
 	{"a timer is of nobody", []string{copyOf("engine_timers", `'nobody', entered`, `subject, entered`,
 		`name, event, due_at, status, arming, next_at, tries, problem, armed_at`, `subject = 'b1' AND entered = 1`)},
 		[]string{"I12 box nobody 1"}},
+	{"a timer fired without effect", []string{`UPDATE engine_timers SET status = 'fired' WHERE subject = 'b1' AND entered = 1`},
+		[]string{"I12 box b1 1"}},
 	{"a timer is in no known state", []string{`UPDATE engine_timers SET status = 'odd' WHERE subject = 'b1' AND entered = 1`},
 		[]string{"I12 box b1 1"}},
 

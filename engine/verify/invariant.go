@@ -35,7 +35,7 @@ func Invariants() []Invariant {
 		{NoPhantom, "every history has its row, every row driven by the engine has its history, and nothing stands " +
 			"in the journal of refusals that took effect"},
 		{Outbox, "a transition has exactly the messages that it counts, and every message has its transition"},
-		{Timers, "every timer belongs to a transition into a state"},
+		{Timers, "every timer belongs to a transition into a state, and has caused its event once it has fired"},
 		{Terminal, "nothing follows a state without exits"},
 		{Live, "the machine knows the state that a row is in"},
 	}

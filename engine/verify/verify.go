@@ -113,6 +113,9 @@ func (v *verifier) run(ctx context.Context, extra []Check) error {
 			return fmt.Errorf("check %s: %w", name, err)
 		}
 	}
+	if err := v.fired(ctx); err != nil {
+		return fmt.Errorf("check timers that have fired: %w", err)
+	}
 	if err := v.attempts(ctx); err != nil {
 		return fmt.Errorf("check the journal of refusals: %w", err)
 	}

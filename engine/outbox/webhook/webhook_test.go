@@ -395,6 +395,26 @@ func TestBadReceiversHoldUpNobody(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		}),
+		"one byte a second": receive(t, func(w http.ResponseWriter, r *http.Request, _ posted) {
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = c.Close() }()
+			second := time.NewTicker(time.Second)
+			defer second.Stop()
+			for range "HTTP/1.1 200 OK\r\n\r\n" {
+				select {
+				case <-hang:
+					return
+				case <-second.C:
+					if _, err := io.WriteString(c, "H"); err != nil {
+						return
+					}
+				}
+			}
+		}),
 		"talks nonsense": receive(t, func(w http.ResponseWriter, _ *http.Request, _ posted) {
 			c, _, _ := w.(http.Hijacker).Hijack()
 			_, _ = io.WriteString(c, "EHLO\r\n\r\n")
@@ -438,7 +458,7 @@ func TestBadReceiversHoldUpNobody(t *testing.T) {
 		t.Errorf("%d posts, a redirect was followed", n)
 	}
 	for name, id := range ids {
-		if s := r.statuses(t, id); s[webhook.Delivered] > 0 && name != "never answers" {
+		if s := r.statuses(t, id); s[webhook.Delivered] > 0 && name != "never answers" && name != "one byte a second" {
 			t.Errorf("%s: %v", name, s)
 		}
 	}
