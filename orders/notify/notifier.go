@@ -52,10 +52,11 @@ const source = engine.SourceSystem + JobName
 
 // Bounds of sending.
 const (
-	stepMax   = 50 // notifications of one step
-	stepCalls = 8  // of them at a time
-	triesMax  = 8  // calls of a sender that knows repeats
-	lostAfter = 3 * sendMax
+	queueCalls = 64 // messages at a time: a batcher lets them share transactions
+	stepMax    = 50 // notifications of one step
+	stepCalls  = 8  // of them at a time
+	triesMax   = 8  // calls of a sender that knows repeats
+	lostAfter  = 3 * sendMax
 )
 
 // New makes a Notifier on a database with the table of Schema. apply must run Machines.
@@ -106,9 +107,16 @@ func (*Notifier) Name() string { return "notifications" }
 // made of both.
 func (n *Notifier) Send(ctx context.Context, ms []outbox.Message) []error {
 	errs := make([]error, len(ms))
+	var all sync.WaitGroup
+	slots := make(chan struct{}, queueCalls)
 	for i, m := range ms {
-		errs[i] = n.queue(ctx, m)
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = n.queue(ctx, m)
+		})
 	}
+	all.Wait()
 	return errs
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/orderd/engine/lock"
@@ -106,14 +107,19 @@ func (w *Webhooks) run(e *Endpoint, due []Delivery, fence int64) {
 	work := make(chan []Delivery)
 	results := make(chan result)
 	var posters sync.WaitGroup
+	var gone atomic.Bool // the endpoint wants no more: the rest waits
 	for range min(runPosts, len(due)) {
 		posters.Go(func() {
 			for ds := range work {
 				for _, d := range ds {
-					if w.life.Err() != nil {
+					if w.life.Err() != nil || gone.Load() {
 						break
 					}
-					results <- w.deliver(e, d)
+					r := w.deliver(e, d)
+					if r.gone {
+						gone.Store(true)
+					}
+					results <- r
 				}
 			}
 		})
