@@ -169,10 +169,14 @@ func (n *Notifier) Step(ctx context.Context, _ int64) (more bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("notify: read what is due: %w", err)
 	}
+	waiting := n.waiting(ctx, due)
 	errs := make([]error, len(due))
 	var all sync.WaitGroup
 	slots := make(chan struct{}, stepCalls)
 	for i, one := range due {
+		if waiting[one.Channel] || ctx.Err() != nil {
+			continue
+		}
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
@@ -180,7 +184,27 @@ func (n *Notifier) Step(ctx context.Context, _ int64) (more bool, err error) {
 		})
 	}
 	all.Wait()
-	return len(due) == stepMax, errors.Join(errs...)
+	return len(due) == stepMax && len(waiting) == 0, errors.Join(errs...)
+}
+
+// waiting are the channels of some notifications whose senders cannot be called now.
+func (n *Notifier) waiting(ctx context.Context, due []Notification) map[string]bool {
+	asked, waiting := map[string]bool{}, map[string]bool{}
+	for _, one := range due {
+		sender, can := n.senders[one.Channel].(Prober)
+		if !can || asked[one.Channel] {
+			continue
+		}
+		asked[one.Channel] = true
+		probing, cancel := context.WithTimeout(ctx, sendMax)
+		err := sender.Ready(probing)
+		cancel()
+		if err != nil {
+			waiting[one.Channel] = true
+			n.cfg.Logger.WarnContext(ctx, "notifications wait: their sender cannot be reached", "channel", one.Channel, "problem", err)
+		}
+	}
+	return waiting
 }
 
 func (n *Notifier) now() time.Time { return n.cfg.Now().UTC().Truncate(sqldb.Precision) }
@@ -216,7 +240,9 @@ func (n *Notifier) send(ctx context.Context, one Notification) error {
 	}
 	one.Version, one.State = result.Version, result.State
 	one.Tries++
-	calling, cancel := context.WithTimeout(ctx, sendMax)
+	// A call that has begun is brought to its end, also when the step is told to end: cut off, it would
+	// leave the notification uncertain.
+	calling, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendMax)
 	err = call(calling, sender, one)
 	cancel()
 	event := n.after(one, err)

@@ -34,6 +34,7 @@ type gateway struct {
 	knows bool
 	mu    sync.Mutex
 	calls map[string]int // by notification
+	away  error          // it cannot be reached
 	say   func(n notify.Notification) error
 }
 
@@ -61,6 +62,12 @@ func (g *gateway) counts() (calls, most int) {
 		calls, most = calls+n, max(most, n)
 	}
 	return calls, most
+}
+
+func (g *gateway) Ready(context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.away
 }
 
 type rig struct {
@@ -270,6 +277,28 @@ func TestASenderThatKnowsRepeatsIsCalledAgain(t *testing.T) {
 	})
 }
 
+// While a gateway cannot be reached nothing is lost on it.
+func TestNotificationsWaitForASenderThatIsAway(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.sms.away = errors.New("no route")
+		r.hand(r.Notifier, message("a"))
+		for range 3 {
+			r.step(r.Notifier)
+			r.clock.Advance(time.Hour)
+		}
+		if got := r.states(); got[notify.Queued] != 1 {
+			t.Fatalf("%v", got)
+		}
+		r.sms.mu.Lock()
+		r.sms.away = nil
+		r.sms.mu.Unlock()
+		r.step(r.Notifier)
+		if got := r.states(); got[notify.Sent] != 1 {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
 func TestNotificationsAreListed(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.hand(r.Notifier, message("a"), message("b"), message("c"))
@@ -361,6 +390,9 @@ func TestMail(t *testing.T) {
 	address, mails := mailServer(t, "", false)
 	s, err := notify.NewSMTP("smtp://"+address+"?from=shop@example.org", time.Now)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := notify.Notification{ID: "ntf_1", Recipient: "Ada <ada@example.org>", Title: "Grüße\r\nBcc: all@example.org", Text: "Hello\n.\n.dots\nüber " + strings.Repeat("long ", 50)}

@@ -26,6 +26,12 @@ type Sender interface {
 	Send(ctx context.Context, n Notification) error
 }
 
+// Prober is a Sender that can tell whether it is any use to call it now. What is due on its channel waits
+// until it is: one that is called in vain may never be called again for the same notification.
+type Prober interface {
+	Ready(ctx context.Context) error
+}
+
 // ErrNotSent says that a sender has certainly sent nothing.
 var ErrNotSent = errors.New("not sent")
 

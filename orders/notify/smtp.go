@@ -61,6 +61,15 @@ func (*SMTP) KnowsRepeats() bool { return false }
 // Format keeps the password out of logs.
 func (s *SMTP) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "smtp %s", s.address) }
 
+// Ready reports whether the server lets us in.
+func (s *SMTP) Ready(ctx context.Context) error {
+	c, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Quit() // which closes the connection
+}
+
 // Send sends one mail. Until the end of its data nothing is sent, and a refusal by then is certain.
 func (s *SMTP) Send(ctx context.Context, n Notification) error {
 	to, err := mail.ParseAddress(n.Recipient)
