@@ -483,6 +483,33 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// After a long outage everything that was given up is tried again at once; a sink that has it already
+// does not get it again.
+func TestParkedMessagesAreReplayed(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		down := &inbox{name: "down", refuse: func(outbox.Message) error { return errors.New("down") }}
+		relay := r.relay(t, outbox.Config{Tries: 1}, r.in, down)
+		r.Open(t, "a", "b", "c")
+		drain(t, relay)
+		r.clock.Advance(time.Minute)
+		down.refuse = nil
+		if n, err := r.Replay(t.Context(), outbox.Filter{Status: outbox.Parked}, 2); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		drain(t, relay)
+		if n, err := r.Replay(t.Context(), outbox.Filter{Status: outbox.Parked}, 100); n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		drain(t, relay)
+		if len(r.in.got) != 3 || len(down.got) != 3 {
+			t.Errorf("%d and %d were received", len(r.in.got), len(down.got))
+		}
+		if _, err := r.Replay(t.Context(), outbox.Filter{Status: outbox.Pending}, 1); !errors.Is(err, outbox.ErrBadFilter) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // Old messages go, with a mark that lets verify tell what was removed from what was lost.
 func TestOldMessagesAreRemoved(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {

@@ -220,16 +220,21 @@ func (q *Queue) Retry(ctx context.Context, id string) (bool, error) {
 // replayPart bounds one transaction of Replay.
 const replayPart = 500
 
-// Replay puts messages that were sent back into the queue: those of one subject, or those of
-// transitions in a range of time, which must be given. They are sent again to every sink, under the
-// same ids. It handles at most most messages and returns how many it put back; calling it again with
-// the same filter would replay them again.
+// Replay puts messages back into the queue. With no status, or Sent, it is those that were sent: of one
+// subject, or of transitions in a range of time, which must be given; they are sent again to every
+// sink, under the same ids, and calling it again would replay them again. With the status Parked it is
+// those that were given up; sinks that have them already do not get them again. It handles at most most
+// messages and returns how many it put back.
 func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
-	if f.Subject == "" && (f.From.IsZero() || f.To.IsZero()) {
+	f.Status = cmp.Or(f.Status, Sent)
+	set := "status = 'pending', next_at = ?, tries = 0, replays = replays + 1, taken = ''"
+	switch {
+	case f.Status == Parked:
+		set = "status = 'retrying', next_at = ?, tries = 0"
+	case f.Status != Sent:
+		return 0, fmt.Errorf("%w: status: only messages that were sent or parked are replayed", ErrBadFilter)
+	case f.Subject == "" && (f.From.IsZero() || f.To.IsZero()):
 		return 0, fmt.Errorf("%w: a replay needs a subject, or both from and to", ErrBadFilter)
-	}
-	if f.Status != "" && f.Status != Sent {
-		return 0, fmt.Errorf("%w: status: only messages that were sent are replayed", ErrBadFilter)
 	}
 	where, args, err := f.where()
 	if err != nil {
@@ -243,8 +248,8 @@ func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
 	total := 0
 	for total < most {
 		var part []Message
-		err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'sent'"+where+
-			" ORDER BY next_at LIMIT "+strconv.Itoa(min(replayPart, most-total)), args, func(rows *sql.Rows) error {
+		err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = ?"+where+
+			" ORDER BY next_at LIMIT "+strconv.Itoa(min(replayPart, most-total)), slices.Concat([]any{string(f.Status)}, args), func(rows *sql.Rows) error {
 			m, err := scan(rows)
 			part = append(part, m)
 			return err
@@ -256,8 +261,8 @@ func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
 			break
 		}
 		condition, places := places(part)
-		n, err := q.db.Exec(ctx, "UPDATE engine_messages SET status = 'pending', next_at = ?, tries = 0, replays = replays + 1, taken = ''"+
-			" WHERE COALESCE(status, '') = 'sent' AND "+condition, slices.Concat([]any{began}, places)...)
+		n, err := q.db.Exec(ctx, "UPDATE engine_messages SET "+set+" WHERE COALESCE(status, '') = ? AND "+condition,
+			slices.Concat([]any{began, string(f.Status)}, places)...)
 		if err != nil {
 			return total, fmt.Errorf("outbox: replay: %w", err)
 		}

@@ -23,7 +23,7 @@ import (
 // Config tunes a Relay. The zero value works.
 type Config struct {
 	Batch   int              // messages per step; default and at most 1,000
-	Tries   int              // before a message is parked; default 12, which takes most of an hour
+	Tries   int              // before a message is parked; default 30, which takes about four hours
 	Timeout time.Duration    // of handing one batch to one sink; default 15 s
 	Now     func() time.Time // default time.Now
 	Rand    func() float64   // jitter in [0,1); default math/rand
@@ -63,7 +63,7 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 		return nil, err
 	}
 	cfg.Batch = cmp.Or(cfg.Batch, 1000)
-	cfg.Tries = cmp.Or(cfg.Tries, 12)
+	cfg.Tries = cmp.Or(cfg.Tries, 30)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
 	if cfg.Batch < 1 || cfg.Batch > 1000 || cfg.Tries < 1 || cfg.Timeout < 0 {
 		return nil, fmt.Errorf("outbox: batch %d, want 1 to 1000; tries %d and timeout %s, want positive ones", cfg.Batch, cfg.Tries, cfg.Timeout)

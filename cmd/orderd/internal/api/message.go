@@ -78,7 +78,8 @@ type replayInput struct {
 	Body struct {
 		OrderID string    `json:"order_id,omitempty" maxLength:"128" doc:"Messages of this order."`
 		From    time.Time `json:"from,omitempty" doc:"Messages of transitions at or after this time."`
-		To      time.Time `json:"to,omitempty" doc:"And before this one. An order, or both times, must be given."`
+		To      time.Time `json:"to,omitempty" doc:"And before this one. An order, or both times, must be given, except for parked messages."`
+		Status  string    `json:"status,omitempty" enum:"sent,parked" doc:"Those that were sent, unless it is parked: those that were given up."`
 	}
 }
 
@@ -141,7 +142,7 @@ func (a *api) retryMessage(ctx context.Context, in *messageInput) (*askedOutput,
 }
 
 func (a *api) replayMessages(ctx context.Context, in *replayInput) (*countOutput, error) {
-	q := messagesInput{OrderID: in.Body.OrderID, From: in.Body.From, To: in.Body.To}
+	q := messagesInput{OrderID: in.Body.OrderID, From: in.Body.From, To: in.Body.To, Status: in.Body.Status}
 	n, err := a.Queue.Replay(ctx, q.filter(), replayMax)
 	if err != nil {
 		return nil, err

@@ -77,14 +77,15 @@ func (c *MessageRetry) Run(e *Env, g *Globals) error {
 
 // MessageReplay sends messages again.
 type MessageReplay struct {
-	Order string    `placeholder:"ID" help:"Messages of this order."`
-	From  time.Time `placeholder:"TIME" help:"Messages of transitions at or after this time, RFC 3339."`
-	To    time.Time `placeholder:"TIME" help:"And before this one."`
+	Order  string    `placeholder:"ID" help:"Messages of this order."`
+	From   time.Time `placeholder:"TIME" help:"Messages of transitions at or after this time, RFC 3339."`
+	To     time.Time `placeholder:"TIME" help:"And before this one."`
+	Parked bool      `help:"Those that were given up, instead of those that were sent."`
 }
 
 // Help has the example.
 func (MessageReplay) Help() string {
-	return `An order, or both times, must be given. Every call sends them again.
+	return `An order, or both times, must be given, except with --parked. Every call sends them again.
 
 Example: orderd message replay --from 2026-01-05T00:00:00Z --to 2026-01-06T00:00:00Z`
 }
@@ -95,7 +96,11 @@ const replayMax = 1_000_000
 // Run is the command.
 func (c *MessageReplay) Run(e *Env, g *Globals) error {
 	return e.withQueue(g, func(q *outbox.Queue) error {
-		n, err := q.Replay(e.Context, filterOf(c.Order, c.From, c.To, "", 0), replayMax)
+		var status outbox.Status
+		if c.Parked {
+			status = outbox.Parked
+		}
+		n, err := q.Replay(e.Context, filterOf(c.Order, c.From, c.To, status, 0), replayMax)
 		if err != nil {
 			return queueError(err)
 		}
