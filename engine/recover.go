@@ -47,7 +47,7 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 		e.doubt(b, r)
 		return e.again(b, 1)
 	case errors.As(err, &bad):
-		return b.without(bad, r)
+		return e.without(ctx, b, bad, r)
 	case lostRace(err):
 		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
@@ -103,9 +103,16 @@ func (e *Engine) again(b *batch, cost int) []*batch {
 }
 
 // without runs the others as a batch and each culprit alone, where nobody else's doing can be what it
-// failed on; a culprit that was alone has its answer.
-func (b *batch) without(bad culprits, r *round) []*batch {
+// failed on; a culprit that was alone has its answer, unless its twin has done it meanwhile.
+func (e *Engine) without(ctx context.Context, b *batch, bad culprits, r *round) []*batch {
 	if len(b.items) == 1 {
+		switch taken, err := r.w.keyTaken(ctx, e.db, bad[0].item); {
+		case err != nil:
+			b.failure = err
+			return e.again(b, 1)
+		case taken:
+			return e.again(b, 1)
+		}
 		b.answerCulprit(bad[0], r)
 		return nil
 	}
@@ -121,6 +128,18 @@ func (b *batch) without(bad culprits, r *round) []*batch {
 		return split[1:]
 	}
 	return split
+}
+
+// keyTaken reports whether an item's key has been used by now. SQL actions wait for locks, and what
+// they find then may be what the item's own twin has left: no refusal on a key read before.
+func (w *world) keyTaken(ctx context.Context, from reader, it *item) (bool, error) {
+	if it.keyless {
+		return false, nil
+	}
+	if err := from.Read(ctx, w.keyReadings(from, []*item{it})); err != nil {
+		return false, fmt.Errorf("read the key again: %w", err)
+	}
+	return w.keys[it.key] != nil, nil
 }
 
 func (b *batch) answerCulprit(bad culprit, r *round) {

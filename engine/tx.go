@@ -79,14 +79,23 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 			return
 		}
 		var bad culprits
+		lock = lockAll
 		if errors.As(last, &bad) {
-			(&batch{items: []*item{it}}).answerCulprit(bad[0], r)
-			return
+			r.w.lock = lock
+			switch taken, err := r.w.keyTaken(ctx, tx, it); {
+			case err != nil:
+				it.reject(err)
+				return
+			case !taken:
+				(&batch{items: []*item{it}}).answerCulprit(bad[0], r)
+				return
+			}
+			last = errLostRace // against its twin
+			continue
 		}
 		if !lostRace(last) && sqldb.Classify(last) != sqldb.ClassDuplicate {
 			break
 		}
-		lock = lockAll
 	}
 	if lostRace(last) {
 		it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})

@@ -1,0 +1,115 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/enginetest"
+)
+
+// drink takes the one coin there is out of a purse, which is no subject.
+type drink struct {
+	ID      string `gorm:"primaryKey;size:64" engine:"id"`
+	Status  string `gorm:"size:16;<-:create" engine:"state"`
+	Version int64  `gorm:"<-:create" engine:"version"`
+}
+
+type purse struct {
+	ID    int64 `gorm:"primaryKey"`
+	Coins int64
+}
+
+func drinkMachine(t testing.TB) *engine.Machine[drink] {
+	m, err := engine.NewMachine(engine.Definition[drink]{
+		Name:   "drink",
+		Events: map[engine.Event]engine.Spec{"buy": {Factual: true}},
+		Edges: []engine.Edge[drink]{{Event: "buy", To: "bought", Actions: []engine.Action[drink]{
+			engine.Exec("pay", func(ctx context.Context, tx *gorm.DB, _ engine.Call[drink, engine.NoInput]) error {
+				done := tx.Exec("UPDATE purses SET coins = coins - 1 WHERE id = 1 AND coins >= 1")
+				if done.Error == nil && done.RowsAffected == 0 {
+					return engine.Refuse("the purse is empty")
+				}
+				return done.Error
+			}),
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Twins wait for each other inside an SQL action, and the first takes what it needs. The others are
+// told of its success and not of what it has left, because it was the same request.
+func TestATwinThatTookTheLastIsNoRefusal(t *testing.T) {
+	for name, buy := range map[string]func(*testing.T, *engine.Engine, *gorm.DB, string) (engine.Result, error){
+		"alone": func(t *testing.T, e *engine.Engine, _ *gorm.DB, id string) (engine.Result, error) {
+			return engine.Create(t.Context(), e, &drink{ID: id}, engine.Request{Machine: "drink", Key: engine.Key{Source: "principal:a", Seq: "1"}})
+		},
+		"in the caller's transaction": func(t *testing.T, e *engine.Engine, db *gorm.DB, id string) (r engine.Result, err error) {
+			for range 100 { // a deadlock is the caller's to retry
+				err = db.Transaction(func(tx *gorm.DB) error {
+					r, err = engine.CreateTx(t.Context(), e, tx, &drink{ID: id}, engine.Request{Machine: "drink", Key: engine.Key{Source: "principal:a", Seq: "1"}})
+					return err
+				})
+				var deadlock *mysql.MySQLError
+				if !errors.As(err, &deadlock) || deadlock.Number != 1213 {
+					break
+				}
+			}
+			return r, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+				if err := db.AutoMigrate(&drink{}, &purse{}); err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Create(&purse{ID: 1, Coins: 1}).Error; err != nil {
+					t.Fatal(err)
+				}
+				e, err := engine.New(db, engine.Config{}, drinkMachine(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer shut(t, e)
+				const twins = 24
+				results, errs := make([]engine.Result, twins), make([]error, twins)
+				start := make(chan struct{})
+				var all sync.WaitGroup
+				for i := range twins {
+					all.Go(func() {
+						<-start
+						results[i], errs[i] = buy(t, e, db, fmt.Sprint("d", i))
+					})
+				}
+				close(start)
+				all.Wait()
+				applied := 0
+				for i, r := range results {
+					switch {
+					case r.Outcome == engine.Applied:
+						applied++
+					case r.Outcome != engine.Already || r.Detail != engine.Replayed:
+						t.Errorf("a twin was answered %s/%s: %v", r.Outcome, r.Detail, errs[i])
+					}
+				}
+				if applied != 1 {
+					t.Errorf("%d twins applied", applied)
+				}
+				// Another request finds the purse empty.
+				r, _ := engine.Create(t.Context(), e, &drink{ID: "other"}, engine.Request{Machine: "drink", Key: engine.Key{Source: "principal:a", Seq: "2"}})
+				if r.Outcome != engine.Illegal || r.Detail != engine.GuardRefused {
+					t.Errorf("another request was answered %s/%s", r.Outcome, r.Detail)
+				}
+			})
+		})
+	}
+}
