@@ -1,6 +1,8 @@
 # What the tests need besides Go and make, as Debian names it. mariadb-server without "-core" would
-# start a server of the machine's own; mariadb-client-core is what creates a private one.
-PACKAGES := ca-certificates curl openssl gcc libc6-dev mariadb-server-core mariadb-client-core chromium
+# start a server of the machine's own; mariadb-client-core is what creates a private one. So would
+# redis-server; redis-tools has the same program.
+PACKAGES := ca-certificates curl openssl gcc libc6-dev mariadb-server-core mariadb-client-core redis-tools \
+	default-jre-headless libzookeeper-java chromium
 
 # Everything is built without C; only the race detector needs it.
 export CGO_ENABLED := 0

@@ -103,3 +103,30 @@ CREATE TABLE engine_watermarks (
   at   DATETIME(6)   NOT NULL COMMENT 'rows of transitions before this may be gone',
   PRIMARY KEY (name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='how far retention has come';
+
+CREATE TABLE engine_tokens (
+  hash       BINARY(32)     NOT NULL COMMENT 'SHA-256 of the token, which is kept nowhere',
+  holder     VARBINARY(160) NOT NULL COMMENT 'who may spend it',
+  scope      VARBINARY(64)  NOT NULL COMMENT 'what it may be spent for',
+  expires_at DATETIME(6)    NOT NULL COMMENT 'not to be spent from then on',
+  PRIMARY KEY (hash),
+  KEY age (expires_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='submit tokens that are not spent: spending deletes';
+
+CREATE TABLE engine_inbox (
+  consumer VARBINARY(64)  NOT NULL COMMENT 'who has worked on it',
+  message  VARBINARY(512) NOT NULL COMMENT 'id of the message',
+  nonce    BIGINT         NOT NULL COMMENT 'drawn per call: tells a settled commit from a twin''s',
+  at       DATETIME(6)    NOT NULL COMMENT 'when',
+  PRIMARY KEY (consumer, message),
+  KEY age (at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='messages whose work is done, written in the transaction of that work';
+
+CREATE TABLE engine_jobs (
+  name       VARBINARY(64) NOT NULL COMMENT 'quiet job',
+  period     DATETIME(6)   NOT NULL COMMENT 'start of the period that it is done for',
+  nonce      BIGINT        NOT NULL COMMENT 'drawn per run: tells a run from one that took over',
+  claimed_at DATETIME(6)   NOT NULL COMMENT 'when the run began',
+  done_at    DATETIME(6)            COMMENT 'when it ended well; null while it runs, or after a crash',
+  PRIMARY KEY (name, period)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='jobs done once in each period';

@@ -28,7 +28,8 @@ type Locker interface {
 // nameMax bounds a name, in bytes.
 const nameMax = 128
 
-func checkName(name string) error {
+// CheckName refuses what is no name of a lock.
+func CheckName(name string) error {
 	if name == "" || len(name) > nameMax {
 		return fmt.Errorf("lock: a name of %d bytes, want 1 to %d", len(name), nameMax)
 	}
@@ -37,16 +38,22 @@ func checkName(name string) error {
 
 // Lock waits for a lock until ctx ends: it tries again and again, after pauses that grow to a bound.
 func Lock(ctx context.Context, l Locker, name string) (*Lease, error) {
+	var held error
 	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
 		lease, err := l.Try(ctx, name)
-		if !errors.Is(err, ErrHeld) {
+		switch {
+		case errors.Is(err, ErrHeld):
+			held = err
+		case err != nil && held != nil && ctx.Err() != nil:
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), held)
+		default:
 			return lease, err
 		}
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return nil, fmt.Errorf("%w: %w", ctx.Err(), err)
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), held)
 		case <-t.C:
 		}
 	}
@@ -58,11 +65,11 @@ const (
 	pauseMax = 250 * time.Millisecond
 )
 
-// keeper is what a lease needs of the store that granted it.
-type keeper interface {
-	// renew prolongs the lease. An error that matches ErrLost is final.
-	renew(ctx context.Context) error
-	release(ctx context.Context) error
+// Grant is what a store keeps of a lease that it has given.
+type Grant interface {
+	// Renew prolongs the lease. An error that matches ErrLost is final.
+	Renew(ctx context.Context) error
+	Release(ctx context.Context) error
 }
 
 // Lease is a granted lock. It renews itself until it is released or lost.
@@ -70,21 +77,25 @@ type Lease struct {
 	name  string
 	fence int64
 	ttl   time.Duration
-	keeper
-	ctx  context.Context
-	lose context.CancelCauseFunc
-	done chan struct{} // closed by release: stops renewing
-	once sync.Once
-	all  sync.WaitGroup
+	grant Grant
+	ctx   context.Context
+	lose  context.CancelCauseFunc
+	done  chan struct{} // closed by Release: stops renewing
+	once  sync.Once
+	all   sync.WaitGroup
 }
 
-// newLease keeps a lease that was granted not before asked. parent gives its context values.
-func newLease(parent context.Context, name string, fence int64, ttl time.Duration, asked time.Time, k keeper) *Lease {
-	l := &Lease{name: name, fence: fence, ttl: ttl, keeper: k, done: make(chan struct{})}
+// NewLease is for those who write a Locker: it keeps a lease that was granted, not before asked, for
+// ttl. parent gives its context values.
+func NewLease(parent context.Context, name string, fence int64, ttl time.Duration, asked time.Time, g Grant) *Lease {
+	l := &Lease{name: name, fence: fence, ttl: ttl, grant: g, done: make(chan struct{})}
 	l.ctx, l.lose = context.WithCancelCause(context.WithoutCancel(parent))
 	l.all.Go(func() { l.keep(asked) })
 	return l
 }
+
+// Name is that of the lock.
+func (l *Lease) Name() string { return l.name }
 
 // Fence grows with every lease of the name.
 func (l *Lease) Fence() int64 { return l.fence }
@@ -101,7 +112,7 @@ func (l *Lease) Release(ctx context.Context) (err error) {
 		lost := context.Cause(l.ctx)
 		l.lose(nil)
 		if lost == nil {
-			err = l.release(ctx)
+			err = l.grant.Release(ctx)
 		}
 	})
 	return err
@@ -126,7 +137,7 @@ func (l *Lease) keep(renewed time.Time) {
 		end.Stop()
 		asked := time.Now()
 		ctx, cancel := context.WithTimeout(l.ctx, l.ttl/3)
-		err := l.renew(ctx)
+		err := l.grant.Renew(ctx)
 		cancel()
 		switch {
 		case err == nil:

@@ -47,7 +47,7 @@ func (s *SQL) now() string {
 
 // Try takes the lock or says that somebody else holds it.
 func (s *SQL) Try(ctx context.Context, name string) (*Lease, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return nil, err
 	}
 	asked := time.Now()
@@ -79,7 +79,7 @@ func (s *SQL) Try(ctx context.Context, name string) (*Lease, error) {
 	case !taken:
 		return nil, fmt.Errorf("%w: %s", ErrHeld, name)
 	}
-	return newLease(ctx, name, g.fence, s.ttl, asked, g), nil
+	return NewLease(ctx, name, g.fence, s.ttl, asked, g), nil
 }
 
 // grant is one granted lease of a SQL.
@@ -100,9 +100,9 @@ func (g *grant) take(ctx context.Context, tx *sqldb.Tx) (bool, error) {
 	return err == nil, err
 }
 
-// renew needs the row to be the holder's, not to be in time: a late holder whom nobody has followed
+// Renew needs the row to be the holder's, not to be in time: a late holder whom nobody has followed
 // still has its fence.
-func (g *grant) renew(ctx context.Context) error {
+func (g *grant) Renew(ctx context.Context) error {
 	n, err := g.db.Exec(ctx, `UPDATE engine_leases SET until_at = `+g.now()+` + ? WHERE name = ? AND owner = ? AND fence = ?`,
 		g.ttl.Microseconds(), g.name, g.owner, g.fence)
 	if err == nil && n == 0 {
@@ -111,14 +111,9 @@ func (g *grant) renew(ctx context.Context) error {
 	return err
 }
 
-func (g *grant) release(ctx context.Context) error {
+// Release lets others take the lock.
+func (g *grant) Release(ctx context.Context) error {
 	_, err := g.db.Exec(ctx, "UPDATE engine_leases SET owner = '', until_at = 0 WHERE name = ? AND owner = ? AND fence = ?",
 		g.name, g.owner, g.fence)
 	return err
-}
-
-// Fenced is a condition for the WHERE of a write, with its argument values: it holds while nobody has
-// taken the lease after the holder of the fence. A fence of 0 is that of a process without others.
-func Fenced(name string, fence int64) (condition string, args []any) {
-	return "(? = 0 OR EXISTS (SELECT 1 FROM engine_leases WHERE name = ? AND fence = ?))", []any{fence, name, fence}
 }

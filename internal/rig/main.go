@@ -29,6 +29,8 @@ import (
 // needs are what the tests cannot bring themselves. The order is that of starting.
 var needs = []need{
 	{"ORDERD_TEST_MYSQL", startMariaDB},
+	{"ORDERD_TEST_REDIS", startRedis},
+	{"ORDERD_TEST_ZOOKEEPER", startZooKeeper},
 	{"ORDERD_TEST_CHROMIUM", findChromium},
 }
 

@@ -1,0 +1,37 @@
+package once
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// trim removes at most n rows of a table whose time is before another, the oldest first. It looks for
+// them first and deletes by primary key, so that it locks nothing that it leaves.
+func trim(ctx context.Context, db *sqldb.DB, table, keys, column string, before time.Time, n int) (int, error) {
+	columns := strings.Split(keys, ", ")
+	var where []string
+	var args []any
+	find := fmt.Sprintf("SELECT %s FROM %s WHERE %s < ? ORDER BY %s LIMIT %d", keys, table, column, column, n)
+	err := db.Each(ctx, find, []any{before.UTC()}, func(rows *sql.Rows) error {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		where = append(where, "("+strings.Join(columns, " = ? AND ")+" = ?)")
+		args = append(args, values...)
+		return nil
+	})
+	if err != nil || len(where) == 0 {
+		return 0, err
+	}
+	removed, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE "+strings.Join(where, " OR "), args...)
+	return int(removed), err
+}
