@@ -71,6 +71,8 @@ func Classify(err error) Class {
 		return classifySQLite(code)
 	}
 	switch {
+	case errors.Is(err, ErrMoved):
+		return ClassConflict
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ClassCanceled
 	case errors.Is(err, gorm.ErrDuplicatedKey):

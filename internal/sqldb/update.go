@@ -20,6 +20,10 @@ type Update struct {
 	Table, ID, State, Version string
 	Columns                   []string // further columns, the same for all rows
 	Rows                      []UpdateRow
+
+	// Sum names the one of Columns that grows by its values instead of taking them, and then never to
+	// below zero, except in rows whose column Free is true. Both are "" or neither is.
+	Sum, Free string
 }
 
 // UpdateRow is one subject. ID has the Go type of its column: string, []byte or an integer.
@@ -63,7 +67,7 @@ func (u Update) steps(d Dialect) ([]step, error) {
 	}
 	size := func(i int) int { return sizeOf(u.Rows[i].Values) + 200 }
 	var steps []step
-	for lo, hi := range chunks(len(u.Rows), updateRows, len(u.Columns)+6, size) {
+	for lo, hi := range chunks(len(u.Rows), updateRows, len(u.Columns)+7, size) {
 		query, args := u.statement(d, u.Rows[lo:hi])
 		steps = append(steps, step{query: query, args: args, rows: int64(hi - lo)})
 	}
@@ -88,7 +92,7 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	args := make([]any, 0, 5+len(u.Columns))
 	args = append(args, r.To, r.NewVersion)
 	for i, column := range u.Columns {
-		b.WriteString(", " + quote(column) + " = ?")
+		b.WriteString(", " + quote(column) + " = " + u.before(column, "") + "?")
 		args = append(args, r.Values[i])
 	}
 	from := "?"
@@ -96,18 +100,35 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 		from = "CAST(? AS BINARY)"
 	}
 	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + quote(u.State) + " = " + from + " AND " + quote(u.Version) + " = ?")
-	return b.String(), append(args, r.ID, r.From, r.Version)
+	args = append(args, r.ID, r.From, r.Version)
+	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
+		b.WriteString(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, "") + "? >= 0)")
+		args = append(args, r.Values[i])
+	}
+	return b.String(), args
+}
+
+// before is what stands before the new value of a column, in a table of a name: nothing, or what the
+// value is added to.
+func (u Update) before(column, table string) string {
+	if column != u.Sum {
+		return ""
+	}
+	return table + quote(column) + " + "
 }
 
 func (u Update) manySQLite(rows []UpdateRow) (string, []any) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "UPDATE %s AS t SET %s = v.column4, %s = v.column5", quote(u.Table), quote(u.State), quote(u.Version))
 	for i, column := range u.Columns {
-		fmt.Fprintf(&b, ", %s = v.column%d", quote(column), 6+i)
+		fmt.Fprintf(&b, ", %s = %sv.column%d", quote(column), u.before(column, "t."), 6+i)
 	}
 	row := "(" + placeholders(5+len(u.Columns)) + ")"
 	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2 AND t.%s = v.column3",
 		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State), quote(u.Version))
+	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
+		fmt.Fprintf(&b, " AND (t.%s OR %sv.column%d >= 0)", quote(u.Free), u.before(u.Sum, "t."), 6+i)
+	}
 	args := make([]any, 0, len(rows)*(5+len(u.Columns)))
 	for _, r := range rows {
 		args = append(args, r.ID, r.From, r.Version, r.To, r.NewVersion)
@@ -128,7 +149,7 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c.text(", " + quote(u.Version) + " = " + quote(u.Version) + " + ")
 	c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
 	for i, column := range u.Columns {
-		c.text(", " + quote(column) + " = ")
+		c.text(", " + quote(column) + " = " + u.before(column, ""))
 		c.value(func(r UpdateRow) any { return r.Values[i] })
 	}
 	c.text(" WHERE " + c.id + " IN (" + placeholders(len(rows)) + ") AND " + quote(u.State) + " = CAST(")
@@ -138,6 +159,11 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c.value(func(r UpdateRow) any { return r.From })
 	c.text(" AS BINARY) AND " + quote(u.Version) + " = ")
 	c.value(func(r UpdateRow) any { return r.Version })
+	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
+		c.text(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, ""))
+		c.value(func(r UpdateRow) any { return r.Values[i] })
+		c.text(" >= 0)")
+	}
 	return c.b.String(), c.args
 }
 
