@@ -234,6 +234,9 @@ func (w *world) plan(ctx context.Context, it *item, s *subject, edges []*edge) v
 		v.result.Refused = refused
 		return v
 	}
+	if it.req.Token != "" && !taken.spends {
+		return it.fault(&RequestError{Field: "Token", Problem: "is given, but this event spends none"})
+	}
 	if !taken.foldable() && len(s.moves) > 0 {
 		return verdict{kind: verdictWait}
 	}

@@ -98,6 +98,7 @@ func checkRequest(r Request) error {
 		{"Actor", r.Actor, 190, "characters"},
 		{"Reason", r.Reason, 1000, "characters"},
 		{"Lane", r.Lane, 128, "bytes"},
+		{"Token", r.Token, 128, "bytes"},
 	} {
 		size := len(f.value)
 		if f.unit == "characters" {

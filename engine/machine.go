@@ -42,6 +42,7 @@ type edge struct {
 	guards []guard
 	sets   []action
 	execs  []action // Exec and ExecAll, in order
+	spends bool     // Request.Token
 }
 
 // foldable reports whether further requests for the same subject may follow in the same batch.

@@ -146,6 +146,7 @@ func (b *builder[S]) functions(e *edge, d Edge[S], where string) {
 			e.sets = append(e.sets, erased)
 		} else {
 			e.execs = append(e.execs, erased)
+			e.spends = e.spends || a.spends
 		}
 	}
 }

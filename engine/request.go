@@ -41,6 +41,10 @@ type Request struct {
 	IfState   State // "" pins nothing
 	IfVersion int64 // 0 pins nothing
 
+	// Token is a submit token that this request spends, in its transaction, for which its edge must have
+	// the action SpendToken. It is no part of what makes two requests the same: use it as Key.Seq, too.
+	Token string
+
 	Actor  string // who is shown in history; at most 190 characters, may be empty
 	Reason string // at most 1,000 characters
 	Lane   string // batching lane; "" means by subject

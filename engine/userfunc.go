@@ -39,6 +39,7 @@ type Action[S any] struct {
 	set     func(*call, *Effects) error
 	exec    execFunc
 	execAll execAllFunc
+	spends  bool // the request's token
 }
 
 // call is Call without its types.

@@ -25,8 +25,8 @@ func bad(field, format string, args ...any) error {
 	return &BadInput{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// checkText refuses text that is too short, too long (both in characters) or cannot be shown on one line.
-func checkText(field, text string, least, most int) error {
+// CheckText refuses, as a *BadInput, text that is too short, too long (both in characters) or cannot be shown on one line.
+func CheckText(field, text string, least, most int) error {
 	n := utf8.RuneCountInString(text)
 	switch {
 	case n < least:
@@ -44,8 +44,8 @@ func checkText(field, text string, least, most int) error {
 	return nil
 }
 
-// checkMoney refuses what is not a positive amount of a known currency.
-func checkMoney(amount int64, currency string) error {
+// CheckMoney refuses, as a *BadInput, what is not a positive amount of a known currency.
+func CheckMoney(amount int64, currency string) error {
 	if amount < 1 || amount > AmountMax {
 		return bad("amount", "want 1 to 2^53-1 minor units")
 	}

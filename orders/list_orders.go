@@ -69,7 +69,7 @@ func (f OrderFilter) validate(s *Shop) error {
 	if err := s.checkStates(MachineOrder, f.State); err != nil {
 		return err
 	}
-	if err := checkText("customer_ref", f.CustomerRef, 0, customerRefMax); err != nil {
+	if err := CheckText("customer_ref", f.CustomerRef, 0, customerRefMax); err != nil {
 		return err
 	}
 	if !f.CreatedAfter.IsZero() {
@@ -77,7 +77,7 @@ func (f OrderFilter) validate(s *Shop) error {
 			return err
 		}
 	}
-	return checkText("q", f.Query, 0, queryMax)
+	return CheckText("q", f.Query, 0, queryMax)
 }
 
 func (s *Shop) checkStates(machine string, states []engine.State) error {

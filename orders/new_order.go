@@ -39,7 +39,7 @@ func (n NewOrder) Validate() error {
 			return err
 		}
 	}
-	if err := checkText("customer_ref", n.CustomerRef, 0, customerRefMax); err != nil {
+	if err := CheckText("customer_ref", n.CustomerRef, 0, customerRefMax); err != nil {
 		return err
 	}
 	if err := n.Metadata.validate(); err != nil {
@@ -50,10 +50,10 @@ func (n NewOrder) Validate() error {
 }
 
 func (i Item) validate(field string) error {
-	if err := checkText(field+".sku", i.SKU, 1, skuMax); err != nil {
+	if err := CheckText(field+".sku", i.SKU, 1, skuMax); err != nil {
 		return err
 	}
-	if err := checkText(field+".name", i.Name, 1, nameMax); err != nil {
+	if err := CheckText(field+".name", i.Name, 1, nameMax); err != nil {
 		return err
 	}
 	if i.Quantity < 1 || i.Quantity > quantityMax {
@@ -70,10 +70,10 @@ func (m Metadata) validate() error {
 		return bad("metadata", "%d entries, at most %d", len(m), metadataMax)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if err := checkText("metadata", name, 1, metadataNameMax); err != nil {
+		if err := CheckText("metadata", name, 1, metadataNameMax); err != nil {
 			return err
 		}
-		if err := checkText("metadata."+name, m[name], 0, metadataValueMax); err != nil {
+		if err := CheckText("metadata."+name, m[name], 0, metadataValueMax); err != nil {
 			return err
 		}
 	}

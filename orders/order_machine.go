@@ -57,10 +57,10 @@ const shipTextMax = 190
 
 // Validate names the first field that is wrong, as a *BadInput.
 func (s Ship) Validate() error {
-	if err := checkText("carrier", s.Carrier, 0, shipTextMax); err != nil {
+	if err := CheckText("carrier", s.Carrier, 0, shipTextMax); err != nil {
 		return err
 	}
-	return checkText("tracking", s.Tracking, 0, shipTextMax)
+	return CheckText("tracking", s.Tracking, 0, shipTextMax)
 }
 
 // orderMachine defines the life of an order. Money and goods under a new key are new money and goods,
@@ -92,7 +92,8 @@ func (s *Shop) orderMachine() (*engine.Machine[Order], error) {
 func (s *Shop) placeEdge() engine.Edge[Order] {
 	return engine.Edge[Order]{
 		Event: EventPlace, To: OrderPlaced,
-		Actions: []engine.Action[Order]{s.fillOrder(), armExpire(), announce("order.placed"), insertItems()},
+		Actions: []engine.Action[Order]{s.fillOrder(), armExpire(), announce("order.placed"),
+			engine.SpendToken[Order](s.cfg.Tokens, ScopeOrder), insertItems()},
 	}
 }
 

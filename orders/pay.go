@@ -21,7 +21,7 @@ type Pay struct {
 }
 
 // Validate names the first field that is wrong, as a *BadInput.
-func (p Pay) Validate() error { return checkMoney(p.Amount, p.Currency) }
+func (p Pay) Validate() error { return CheckMoney(p.Amount, p.Currency) }
 
 type payCall = engine.Call[Order, Pay]
 

@@ -48,7 +48,8 @@ func (s *Shop) paymentMachine() (*engine.Machine[Payment], error) {
 			EventRecord:  {Factual: true},
 		},
 		Edges: []engine.Edge[Payment]{
-			{Event: EventStart, To: PaymentCreated, Guards: []engine.Guard[Payment]{isPayable()}},
+			{Event: EventStart, To: PaymentCreated, Guards: []engine.Guard[Payment]{isPayable()},
+				Actions: []engine.Action[Payment]{engine.SpendToken[Payment](s.cfg.Tokens, ScopePayment)}},
 			{Event: EventRecord, To: PaymentCaptured},
 			{Event: EventSend, From: []engine.State{PaymentCreated}, To: PaymentPending},
 			{Event: EventCapture, From: append(waiting, PaymentFailed, PaymentExpired), To: PaymentCaptured,

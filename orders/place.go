@@ -16,7 +16,7 @@ func (s *Shop) Place(ctx context.Context, by Caller, seq string, n NewOrder) (Or
 	}
 	row := &Order{ID: s.cfg.NewID("ord")}
 	result, err := engine.Create(ctx, s.apply, row, engine.Request{
-		Machine: MachineOrder, Event: EventPlace, Input: n, Key: by.key(seq), Actor: by.Actor,
+		Machine: MachineOrder, Event: EventPlace, Input: n, Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor,
 	})
 	if err != nil {
 		return Order{}, result, err

@@ -26,8 +26,9 @@ type Config struct {
 	ExpireAfter   time.Duration // from placing to expiry of an unpaid order; default 30 minutes
 	CompleteAfter time.Duration // from delivery to completion; default 14 days
 
-	Providers []string     // whom StartPayment accepts
-	Logger    *slog.Logger // default slog.Default
+	Providers []string       // whom StartPayment accepts
+	Tokens    engine.Spender // of submit tokens; nil: there are none
+	Logger    *slog.Logger   // default slog.Default
 }
 
 // Shop is the service: what the daemon calls. It is safe for concurrent use once attached.
@@ -125,12 +126,31 @@ func (s *Shop) Attach(db *gorm.DB, eng *engine.Engine, apply engine.Applier) err
 	return nil
 }
 
+// The scopes of submit tokens.
+const (
+	ScopeOrder   = "order"
+	ScopePayment = "payment"
+)
+
 // Caller is who asks. Principal survives the rotation of its secrets and scopes the caller's keys;
 // Actor is shown in history.
-type Caller struct{ Principal, Actor string }
+type Caller struct {
+	Principal, Actor string
 
-// key is the caller's own number of a request as a key; none without a number.
-func (c Caller) key(seq string) engine.Key {
+	// Spends says that the number of the request is a submit token, which its work spends.
+	Spends bool
+}
+
+// Token is the submit token that a request with this number spends; "" where it spends none.
+func (c Caller) Token(seq string) string {
+	if c.Spends {
+		return seq
+	}
+	return ""
+}
+
+// Key is the caller's own number of a request as a key; none without a number.
+func (c Caller) Key(seq string) engine.Key {
 	if seq == "" {
 		return engine.Key{}
 	}

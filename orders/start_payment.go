@@ -32,7 +32,7 @@ func (s *Shop) StartPayment(ctx context.Context, by Caller, seq, orderID string,
 	row.ID, row.Reference = s.cfg.NewID("pay"), s.cfg.NewReference()
 	result, err := engine.Create(ctx, s.apply, row, engine.Request{
 		Machine: MachinePayment, Event: EventStart, Input: start{Order: orderID, NewPayment: n},
-		Key: by.key(seq), Actor: by.Actor,
+		Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor,
 	})
 	if err != nil {
 		return Payment{}, result, err

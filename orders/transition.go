@@ -29,7 +29,7 @@ type offlinePayment struct {
 // input matches engine.ErrBadRequest.
 func (s *Shop) Transition(ctx context.Context, by Caller, orderID string, t TransitionRequest) (engine.Result, error) {
 	r := engine.Request{
-		Machine: MachineOrder, ID: orderID, Event: t.Event, Key: by.key(t.Seq), IfVersion: t.IfVersion,
+		Machine: MachineOrder, ID: orderID, Event: t.Event, Key: by.Key(t.Seq), IfVersion: t.IfVersion,
 		Actor: by.Actor, Reason: t.Reason, DryRun: t.DryRun,
 	}
 	switch {

@@ -7,24 +7,19 @@ import "example.com/orderd/engine/verify"
 // transactions, so some of it may be on its way; everything else has to agree at any moment.
 func Reconcile() []verify.Check {
 	return []verify.Check{
-		money("what an order was paid is what its facts and its offline payments credited", "orders", MachineOrder,
+		verify.Rows("what an order was paid is what its facts and its offline payments credited", "orders", MachineOrder,
 			paidIsCredited, "paid are %d, facts and offline payments credited %d"),
-		money("an order's state goes with its money", "orders", MachineOrder,
+		verify.Rows("an order's state goes with its money", "orders", MachineOrder,
 			stateGoesWithMoney, "paid are %d and refunded %d, which does not go with the state"),
-		money("what an ended order was paid waits at the desk", "orders", MachineOrder,
+		verify.Rows("what an ended order was paid waits at the desk", "orders", MachineOrder,
 			endedIsHeld, "the order has ended with %d paid, of which %d were held for the desk"),
-		money("a payment is for an order, in its currency", "payments", MachinePayment,
+		verify.Rows("a payment is for an order, in its currency", "payments", MachinePayment,
 			paymentHasOrder, "the payment of %d is for no order in its currency (amount of the order: %d)"),
-		money("a captured payment has the fact that says so", "payments", MachinePayment,
+		verify.Rows("a captured payment has the fact that says so", "payments", MachinePayment,
 			capturedHasFact, "%d are captured, %d facts of that transaction were received"),
-		money("a fact that credited an order has its captured payment", "payment_facts", MachineFact,
+		verify.Rows("a fact that credited an order has its captured payment", "payment_facts", MachineFact,
 			creditHasPayment, "%d are credited, but no payment of the order was captured with that transaction (amount of the payment: %d)"),
 	}
-}
-
-// money is a check of amounts that walks a table by its id.
-func money(name, table, machine, query, text string) verify.Check {
-	return verify.Check{Name: name, Run: inParts(table, machine, query, text)}
 }
 
 // The queries get the ids around one part of their table and select an id and two amounts of every

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/orders"
 	"example.com/orderd/orders/provider/standard"
 )
 
@@ -172,7 +171,7 @@ func waitFor(ctx context.Context, t *testing.T, what string, holds func() bool) 
 func requireClean(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	report, err := verify.Run(t.Context(), db, verify.Options{
-		Machines: orders.Machines(), Extra: slices.Concat(orders.Checks(), orders.Reconcile()),
+		Machines: database.Machines(), Extra: database.Checks(),
 	})
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 )
 
 // Sink is where messages go.
@@ -16,6 +17,23 @@ type Sink interface {
 	// where the receiver has the message for good. It may get a message more than once, under the same
 	// id. It returns when ctx ends.
 	Send(ctx context.Context, ms []Message) []error
+}
+
+// Each hands messages to f, at most so many at a time, in no order, and returns what it answered. It is
+// for sinks whose receiver takes one message at a time, and minds neither order nor repeats.
+func Each(ms []Message, atOnce int, f func(Message) error) []error {
+	errs := make([]error, len(ms))
+	var all sync.WaitGroup
+	slots := make(chan struct{}, max(1, atOnce))
+	for i, m := range ms {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = f(m)
+		})
+	}
+	all.Wait()
+	return errs
 }
 
 // send hands messages to one sink. A panic, and a sink that does not answer for every message, are

@@ -106,18 +106,7 @@ func (*Notifier) Name() string { return "notifications" }
 // Send queues what messages give occasion to: one notification for each message and channel, by a key
 // made of both.
 func (n *Notifier) Send(ctx context.Context, ms []outbox.Message) []error {
-	errs := make([]error, len(ms))
-	var all sync.WaitGroup
-	slots := make(chan struct{}, queueCalls)
-	for i, m := range ms {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = n.queue(ctx, m)
-		})
-	}
-	all.Wait()
-	return errs
+	return outbox.Each(ms, queueCalls, func(m outbox.Message) error { return n.queue(ctx, m) })
 }
 
 func (n *Notifier) queue(ctx context.Context, m outbox.Message) error {

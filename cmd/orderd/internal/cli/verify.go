@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/orders"
 )
 
 // Verify walks every invariant on a live database.
@@ -52,7 +50,7 @@ func (c *Verify) Run(e *Env, g *Globals) error {
 	defer closeQuietly(db)
 	progress, done := bar(g)
 	report, unfinished := verify.Run(e.Context, db.Gorm, verify.Options{
-		Machines: database.Machines(), Extra: slices.Concat(orders.Checks(), orders.Reconcile()), MaxFindings: c.Max, Progress: progress,
+		Machines: database.Machines(), Extra: database.Checks(), MaxFindings: c.Max, Progress: progress,
 	})
 	done()
 	if report.Findings == nil {

@@ -17,8 +17,10 @@ import (
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/engine/sqlitedb"
+	"example.com/orderd/engine/verify"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
 )
 
@@ -102,13 +104,20 @@ func open(setting string, file ...sqlitedb.Option) (*Database, error) {
 	return &Database{Gorm: g, Pool: pool}, nil
 }
 
-// Machines are those of the shop and of what it tells people.
-func Machines() []engine.AnyMachine { return slices.Concat(orders.Machines(), notify.Machines()) }
+// Machines are those of the shop, of its ledger and of what it tells people.
+func Machines() []engine.AnyMachine {
+	return slices.Concat(orders.Machines(), ledger.Machines(), notify.Machines())
+}
+
+// Checks are the invariants of their tables.
+func Checks() []verify.Check {
+	return slices.Concat(orders.Checks(), orders.Reconcile(), ledger.Checks())
+}
 
 // Close closes the pool.
 func (db *Database) Close() error { return db.Pool.Close() }
 
-// Migrate creates the tables of engine, webhooks, shop and daemon where they are missing. It may be run again
+// Migrate creates the tables of engine, webhooks, shop, ledger and daemon where they are missing. It may be run again
 // and by several processes at once. own is the daemon's component.
 func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
 	if err := engine.Migrate(ctx, db.Gorm); err != nil {
@@ -118,6 +127,9 @@ func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
 		return err
 	}
 	if err := orders.Migrate(ctx, db.Gorm); err != nil {
+		return err
+	}
+	if err := ledger.Migrate(ctx, db.Gorm); err != nil {
 		return err
 	}
 	if err := notify.Migrate(ctx, db.Gorm); err != nil {

@@ -1,0 +1,47 @@
+package ledger_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever is done to the books behind the ledger's back is found.
+func TestVerifyFindsCookedBooks(t *testing.T) {
+	each(t, func(r *rig) {
+		ada, bob := r.account("ada", 1000), r.account("bob", 0)
+		moved, _, err := r.Move(r.Context(), by, r.key(), euros(ada, bob, 400))
+		require.NoError(r, err)
+		require.Empty(r, r.verify().Findings)
+		for name, c := range map[string]struct {
+			cook, undo string
+			args       []any
+			want       string
+		}{
+			"a balance": {"UPDATE accounts SET balance = balance + 1 WHERE id = ?", "UPDATE accounts SET balance = balance - 1 WHERE id = ?",
+				[]any{ada.ID}, "the last of its entries says"},
+			"below zero": {"UPDATE accounts SET overdraft = FALSE WHERE owner = ?", "UPDATE accounts SET overdraft = TRUE WHERE owner = ?",
+				[]any{"system"}, "the balance is -1000"},
+			"an amount": {"UPDATE account_entries SET amount = amount - 5 WHERE account_id = ? AND number = 2", "UPDATE account_entries SET amount = amount + 5 WHERE account_id = ? AND number = 2",
+				[]any{ada.ID}, "its entries make"},
+			"an entry's balance": {"UPDATE account_entries SET balance = balance + 7 WHERE account_id = ? AND number = 1", "UPDATE account_entries SET balance = balance - 7 WHERE account_id = ? AND number = 1",
+				[]any{ada.ID}, "entry 1 leaves"},
+			"a count": {"UPDATE accounts SET entries = 1 WHERE id = ?", "UPDATE accounts SET entries = 2 WHERE id = ?",
+				[]any{ada.ID}, "or is not the last"},
+			"a foreign entry": {"UPDATE account_entries SET transfer_id = 'trf_none' WHERE transfer_id = ?", "UPDATE account_entries SET transfer_id = ? WHERE transfer_id = 'trf_none'",
+				[]any{moved.ID}, "or it has no transfer"},
+			"the other account": {"UPDATE transfers SET to_id = 'acc_none' WHERE id = ?", "UPDATE transfers SET to_id = '" + bob.ID + "' WHERE id = ?",
+				[]any{moved.ID}, "not those of its two accounts"},
+		} {
+			require.NoError(r, r.db.Exec(c.cook, c.args...).Error, name)
+			var said []string
+			for _, f := range r.verify().Findings {
+				said = append(said, f.Text)
+			}
+			require.Contains(r, strings.Join(said, "\n"), c.want, name)
+			require.NoError(r, r.db.Exec(c.undo, c.args...).Error, name)
+			require.Empty(r, r.verify().Findings, name)
+		}
+	})
+}

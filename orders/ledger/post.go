@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/orders"
+)
+
+// accountsPerQuery bounds the accounts read in one statement.
+const accountsPerQuery = 500
+
+// post moves what a batch of transfers moves: it locks their accounts by primary key, in order, decides
+// one transfer after the other in memory, and writes each account once, on the condition that it has as
+// many entries as when it was read and that its balance does not fall below zero. The lock lets many
+// writers of a hot account wait instead of failing; the condition is what is true.
+func post() engine.Action[Transfer] {
+	return engine.ExecAll("post", func(ctx context.Context, tx *gorm.DB, calls []engine.Call[Transfer, NewTransfer]) []error {
+		errs := make([]error, len(calls))
+		if err := postAll(ctx, tx, calls, errs); err != nil {
+			return slices.Repeat([]error{err}, len(calls))
+		}
+		return errs
+	})
+}
+
+func postAll(ctx context.Context, g *gorm.DB, calls []engine.Call[Transfer, NewTransfer], errs []error) error {
+	tx, err := sqldb.Join(g)
+	if err != nil {
+		return err
+	}
+	b, err := openBooks(ctx, tx, calls)
+	if err != nil {
+		return err
+	}
+	for i, c := range calls {
+		errs[i] = b.post(c)
+	}
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return nil // the transaction is rolled back whatever is written now
+	}
+	return b.write(ctx, tx)
+}
+
+// books are the accounts of a batch, as its transfers so far leave them.
+type books struct {
+	read    map[string]Account // as read
+	now     map[string]*Account
+	entries []entryRow
+}
+
+type entryRow struct {
+	account, transfer       string
+	number, amount, balance int64
+	at                      time.Time
+}
+
+func openBooks(ctx context.Context, tx *sqldb.Tx, calls []engine.Call[Transfer, NewTransfer]) (*books, error) {
+	wanted := map[string]bool{}
+	for _, c := range calls {
+		wanted[c.Subject.From], wanted[c.Subject.To] = true, true
+	}
+	b := &books{read: make(map[string]Account, len(wanted)), now: make(map[string]*Account, len(wanted))}
+	lock := ""
+	if tx.Dialect() == sqldb.MySQL {
+		lock = " FOR UPDATE"
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), accountsPerQuery) {
+		query := `SELECT id, status, owner, kind, currency, overdraft, balance, entries FROM accounts
+			WHERE id IN (?` + strings.Repeat(",?", len(ids)-1) + `) ORDER BY id` + lock
+		args := make([]any, len(ids))
+		for i, id := range ids {
+			args[i] = id
+		}
+		err := tx.Each(ctx, query, args, func(rows *sql.Rows) error {
+			var a Account
+			err := rows.Scan(&a.ID, &a.State, &a.Owner, &a.Kind, &a.Currency, &a.Overdraft, &a.Balance, &a.Entries)
+			b.read[a.ID], b.now[a.ID] = a, &a
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// post enters one transfer, or refuses it.
+func (b *books) post(c engine.Call[Transfer, NewTransfer]) error {
+	t := c.Subject
+	from, to := b.now[t.From], b.now[t.To]
+	switch {
+	case from == nil:
+		return engine.Refuse("there is no account %s", t.From)
+	case to == nil:
+		return engine.Refuse("there is no account %s", t.To)
+	case from.Kind != to.Kind || from.Currency != to.Currency:
+		return engine.Refuse("%s has %s in %s, %s has %s in %s", from.ID, from.Kind, from.Currency, to.ID, to.Kind, to.Currency)
+	case t.Currency != from.Currency:
+		return engine.Refuse("the accounts are in %s, not in %s", from.Currency, t.Currency)
+	case c.Request.Event == EventDeposit && from.Owner != System:
+		return engine.Refuse("a deposit comes from the system's account")
+	case c.Request.Event == EventTransfer && (from.Owner == System || to.Owner == System):
+		return engine.Refuse("the system's account is for deposits only")
+	case !from.Overdraft && from.Balance < t.Amount:
+		return engine.Refuse("the balance is %s, so %s is too much", from.amount(from.Balance), from.amount(t.Amount))
+	case from.Balance-t.Amount < -orders.AmountMax || to.Balance > orders.AmountMax-t.Amount:
+		return engine.Refuse("a balance would have more than 2^53-1")
+	}
+	b.enter(from, t.ID, -t.Amount, c.Now)
+	b.enter(to, t.ID, t.Amount, c.Now)
+	return nil
+}
+
+func (b *books) enter(a *Account, transfer string, amount int64, at time.Time) {
+	a.Balance += amount
+	a.Entries++
+	b.entries = append(b.entries, entryRow{a.ID, transfer, a.Entries, amount, a.Balance, at})
+}
+
+// write writes every account that has moved, and all entries.
+func (b *books) write(ctx context.Context, tx *sqldb.Tx) error {
+	update := sqldb.Update{
+		Table: "accounts", ID: "id", State: "status", Version: "entries",
+		Columns: []string{"balance", "updated_at"}, Sum: "balance", Free: "overdraft",
+	}
+	at := b.entries[len(b.entries)-1].at
+	for _, id := range slices.Sorted(maps.Keys(b.now)) {
+		was, is := b.read[id], b.now[id]
+		if was.Entries == is.Entries {
+			continue
+		}
+		update.Rows = append(update.Rows, sqldb.UpdateRow{
+			ID: id, From: string(was.State), To: string(was.State), Version: was.Entries, NewVersion: is.Entries,
+			Values: []any{is.Balance - was.Balance, at},
+		})
+	}
+	n, err := tx.Update(ctx, update)
+	if err != nil {
+		return err
+	}
+	if n != int64(len(update.Rows)) {
+		return tx.Fail(sqldb.ErrMoved)
+	}
+	insert := sqldb.Insert{Table: "account_entries", Columns: []string{"account_id", "number", "transfer_id", "amount", "balance", "at"}}
+	for _, e := range b.entries {
+		insert.Rows = append(insert.Rows, []any{e.account, e.number, e.transfer, e.amount, e.balance, e.at})
+	}
+	return tx.Insert(ctx, insert)
+}
