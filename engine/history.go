@@ -59,3 +59,20 @@ func CauseKey(by Transition, machine, subject string, event Event) Key {
 	}
 	return Key{Source: SourceCause, Seq: seq}
 }
+
+// ByKey returns the transition that a key has led to. It matches ErrNotFound if there is none.
+func (e *Engine) ByKey(ctx context.Context, k Key) (Transition, error) {
+	if err := checkKey(k); err != nil {
+		return Transition{}, err
+	}
+	var found *Transition
+	err := e.eachTransition(ctx, selectTransitions+` WHERE source = ? AND seq = ?`, []any{k.Source, k.Seq},
+		func(t Transition) { found = shown(t) })
+	switch {
+	case err != nil:
+		return Transition{}, fmt.Errorf("look for the key %s %s: %w", k.Source, k.Seq, err)
+	case found == nil:
+		return Transition{}, fmt.Errorf("the key %s %s has not been used: %w", k.Source, k.Seq, ErrNotFound)
+	}
+	return *found, nil
+}

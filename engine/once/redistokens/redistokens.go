@@ -34,6 +34,9 @@ type Tokens struct {
 	cfg    Config
 }
 
+// ErrAway says that Redis could not be asked. Nothing was done, except where an error says otherwise.
+var ErrAway = errors.New("redistokens: Redis does not answer")
+
 const (
 	runMaxDefault = 30 * time.Second
 	callMax       = 2 * time.Second // of one call to Redis, whatever the client's own settings are
@@ -115,7 +118,7 @@ func (t *Tokens) run(ctx context.Context, script *redis.Script, token string, ar
 	defer cancel()
 	answer, err := script.Run(ctx, t.client, []string{t.cfg.Prefix + "{" + token + "}"}, args...).Result()
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return answer, nil
 }
