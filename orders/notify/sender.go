@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -51,18 +53,36 @@ func (l Log) Send(ctx context.Context, n Notification) error {
 }
 
 // Post is a sender that posts JSON to a URL of one's own, with the id as Idempotency-Key. Whoever
-// answers there has to know repeats by it.
+// answers there has to know repeats by it, unless Forgets is set.
 type Post struct {
-	Name   string // of the channel
-	URL    string
-	Client *http.Client // must have a timeout and follow no redirects
+	Name    string // of the channel
+	URL     string
+	Client  *http.Client // must have a timeout and follow no redirects
+	Forgets bool         // a second post has a second effect, as with most SMS gateways
 }
 
 // Channel is the name.
 func (p Post) Channel() string { return p.Name }
 
-// KnowsRepeats is true, by contract.
-func (Post) KnowsRepeats() bool { return true }
+// KnowsRepeats is by contract what Forgets is not.
+func (p Post) KnowsRepeats() bool { return !p.Forgets }
+
+// Ready reports whether somebody takes connections at the URL.
+func (p Post) Ready(ctx context.Context) error {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return errors.New("the URL is malformed") // it may hold a password
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
 
 // answerMax bounds what is read of an answer, in bytes.
 const answerMax = 4 << 10
