@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/engine/lock"
+	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/kafkasink"
 	"example.com/orderd/engine/outbox/natssink"
@@ -27,6 +27,8 @@ type background struct {
 	webhooks *webhook.Webhooks
 	timers   *timer.Timers
 	notifier *notify.Notifier
+	tokens   *once.Tokens
+	jobs     *once.Jobs
 	closers  []func()
 
 	relayBell, webhookBell, notifyBell worker.Bell
@@ -40,9 +42,10 @@ const (
 	notifyMax    = 5 * time.Minute // of one step: senders may be slow
 	timerEvery   = 200 * time.Millisecond
 	settleEvery  = 3 * time.Second
-	settleBatch  = 100 // facts in one pass
-	trimEvery    = time.Hour
-	trimBatch    = 1000 // rows of one kind in one step
+	settleBatch  = 100              // facts in one pass
+	retainEvery  = 10 * time.Minute // asks whether it was done today
+	retainMax    = 15 * time.Minute // of one day's retention
+	trimBatch    = 1000             // rows of one kind at a time
 	leaseTime    = 6 * time.Second
 )
 
@@ -68,7 +71,10 @@ func (d *daemon) assembleBackground(ctx context.Context) (err error) {
 	if b.notifier, err = d.newNotifier(ctx); err != nil {
 		return err
 	}
-	sinks := []outbox.Sink{b.webhooks, b.notifier}
+	if b.jobs, err = once.NewJobs(ctx, db, once.Config{Now: d.now}); err != nil {
+		return err
+	}
+	sinks := []outbox.Sink{b.webhooks, b.notifier, d.ledger.NewRewards()}
 	if d.secrets.nats != "" {
 		sink, err := natssink.New(natssink.Config{URL: d.secrets.nats, Logger: d.log})
 		if err != nil {
@@ -113,28 +119,19 @@ func (d *daemon) observe(o engine.Observation) {
 
 // startWorker starts all jobs.
 func (d *daemon) startWorker(ctx context.Context) (*worker.Worker, error) {
-	leases, err := lock.NewSQL(ctx, d.database.Gorm, leaseTime, func() string { return id.New("own") })
+	leases, err := d.leases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	b := &d.background
-	cfg := worker.Config{Log: d.log, Failed: d.metrics.JobFailed, Leases: func(ctx context.Context, name string) (worker.Lease, error) {
-		lease, err := leases.Try(ctx, name)
-		if errors.Is(err, lock.ErrHeld) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err // not a nil *Lease in an interface
-		}
-		return lease, nil
-	}}
+	cfg := worker.Config{Log: d.log, Failed: d.metrics.JobFailed, Leases: leases}
 	return worker.Start(context.WithoutCancel(ctx), cfg, // requests come first when stopping
 		worker.Job{Name: outbox.RelayName, Step: b.relay.Step, Every: relayEvery, Wake: b.relayBell},
 		worker.Job{Name: webhook.SenderName, Step: b.webhooks.Step, Every: webhookEvery, Wake: b.webhookBell},
 		worker.Job{Name: notify.JobName, Step: b.notifier.Step, Every: notifyEvery, Wake: b.notifyBell, Limit: notifyMax},
 		worker.Job{Name: timer.Name, Step: b.timers.Step, Every: timerEvery},
 		worker.Job{Name: "settle", Step: d.settle, Every: settleEvery},
-		worker.Job{Name: "retention", Step: d.trim, Every: trimEvery},
+		worker.Job{Name: "retention", Step: d.retain, Every: retainEvery, Limit: 2 * retainMax},
 	), nil
 }
 
@@ -147,21 +144,40 @@ func (d *daemon) settle(ctx context.Context, _ int64) (bool, error) {
 	return n == settleBatch, err
 }
 
+// daily is the quiet job that removes what is old: done once a day by one daemon, whoever asks first.
+var daily = once.Job{Name: "retention", Every: 24 * time.Hour, Limit: retainMax}
+
+func (d *daemon) retain(ctx context.Context, _ int64) (more bool, err error) {
+	_, err = d.background.jobs.Run(ctx, daily, d.trim)
+	return false, err
+}
+
 // trim removes what is old.
-func (d *daemon) trim(ctx context.Context, _ int64) (more bool, err error) {
+func (d *daemon) trim(ctx context.Context) error {
 	b := &d.background
+	var errs []error
 	for _, one := range []struct {
 		what string
-		trim func(context.Context, time.Duration, int) (int, error)
-		keep time.Duration
-	}{{"messages", b.queue.Trim, messagesKept}, {"timers", b.timers.Trim, timersKept}, {"deliveries", b.webhooks.Trim, deliveriesKept}} {
-		n, failed := one.trim(ctx, one.keep, trimBatch)
-		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("remove old %s: %w", one.what, failed))
+		trim func(context.Context) (int, error)
+	}{
+		{"messages", kept(b.queue.Trim, messagesKept)},
+		{"timers", kept(b.timers.Trim, timersKept)},
+		{"deliveries", kept(b.webhooks.Trim, deliveriesKept)},
+		{"submit tokens", func(ctx context.Context) (int, error) { return b.tokens.Trim(ctx, trimBatch) }},
+	} {
+		for more := true; more; {
+			n, err := one.trim(ctx)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("remove old %s: %w", one.what, err))
+			}
+			more = n >= trimBatch && err == nil
 		}
-		more = more || n >= trimBatch
 	}
-	return more && err == nil, err
+	return errors.Join(errs...)
+}
+
+func kept(trim func(context.Context, time.Duration, int) (int, error), keep time.Duration) func(context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) { return trim(ctx, keep, trimBatch) }
 }
 
 // close ends what assembleBackground has opened, the last first.

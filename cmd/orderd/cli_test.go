@@ -135,7 +135,7 @@ func TestFromNothingToAnOrderAndDown(t *testing.T) {
 	var components []map[string]any
 	b.ok(&components, "migrate")
 	b.ok(&components, "migrate")
-	require.Len(t, components, 5)
+	require.Len(t, components, 6)
 	var key struct{ ID, Principal, Key string }
 	b.ok(&key, "key", "create", "web-shop", "--role", "checkout", "--role", "viewer", "--name", "front end")
 

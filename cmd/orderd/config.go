@@ -68,6 +68,9 @@ type secrets struct {
 	nats, kafka string // where messages go; may hold passwords; "" is off
 	smtp        string // mail server for notifications; "" is off
 	notifyURL   string // where notifications are posted; "" is off
+	smsURL      string // gateway that is never told the same twice; "" is off
+	redis       string // where submit tokens are kept; may hold a password; "" is the database
+	zookeeper   string // who grants leases; "" is the database
 }
 
 // String keeps secrets out of logs, whatever is printed.
@@ -86,7 +89,11 @@ func readSecrets(getenv func(string) string) (s secrets, warnings []error, err e
 	for _, one := range []struct {
 		name string
 		to   *string
-	}{{"ORDERD_NATS", &s.nats}, {"ORDERD_KAFKA", &s.kafka}, {"ORDERD_SMTP", &s.smtp}, {"ORDERD_NOTIFY_URL", &s.notifyURL}} {
+	}{
+		{"ORDERD_NATS", &s.nats}, {"ORDERD_KAFKA", &s.kafka}, {"ORDERD_SMTP", &s.smtp}, {"ORDERD_NOTIFY_URL", &s.notifyURL},
+		{"ORDERD_SMS_URL", &s.smsURL},
+		{"ORDERD_REDIS", &s.redis}, {"ORDERD_ZOOKEEPER", &s.zookeeper},
+	} {
 		if *one.to, err = secret(getenv, one.name); err != nil {
 			return secrets{}, nil, fmt.Errorf("%s: %w", one.name, err)
 		}

@@ -16,13 +16,16 @@ import (
 	"example.com/orderd/cmd/orderd/internal/callback"
 	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/cmd/orderd/internal/submit"
 	"example.com/orderd/cmd/orderd/internal/telemetry"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/batch"
+	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
 	"example.com/orderd/orders/provider"
 )
@@ -54,6 +57,8 @@ type daemon struct {
 	engine   *engine.Engine
 	batcher  *batch.Batcher // what all requests go through
 	shop     *orders.Shop
+	ledger   *ledger.Ledger
+	tokens   submit.Tokens
 	ring     *auth.Keyring
 	metrics  *telemetry.Metrics
 	api      api.API
@@ -94,13 +99,23 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if d.dev {
 		names, devKey = append(names, callback.FakeName), "dev"
 	}
-	if d.shop, err = orders.New(orders.Config{Providers: names, Logger: d.log}); err != nil {
+	spender, err := once.NewTokens(ctx, d.database.Gorm, 0, once.Config{Now: d.now, Text: newToken})
+	if err != nil {
+		return err
+	}
+	if d.shop, err = orders.New(orders.Config{Providers: names, Tokens: spender, Logger: d.log}); err != nil {
+		return err
+	}
+	if d.ledger, err = ledger.New(ledger.Config{Tokens: spender}); err != nil {
 		return err
 	}
 	d.engine, err = engine.New(d.database.Gorm, engine.Config{
 		Now: d.now, Logger: d.log, Observe: d.observe,
-	}, slices.Concat(d.shop.Machines(), notify.Machines())...)
+	}, slices.Concat(d.shop.Machines(), d.ledger.Machines(), notify.Machines())...)
 	if err != nil {
+		return err
+	}
+	if d.tokens, err = d.submitTokens(spender); err != nil {
 		return err
 	}
 	d.metrics.Know(d.engine.Machines())
@@ -109,6 +124,9 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	}
 	d.metrics.Queue(d.batcher.Waiting)
 	if err := d.shop.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
+		return err
+	}
+	if err := d.ledger.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
 		return err
 	}
 	if err := d.assembleBackground(ctx); err != nil {
@@ -124,6 +142,7 @@ func (d *daemon) mount() error {
 	d.api = api.Mount(mux, api.Deps{
 		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Log: d.log, Pay: d.payLinks,
 		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier,
+		Ledger: d.ledger, Tokens: d.tokens, Now: d.now,
 	})
 	document, err := json.Marshal(d.api.OpenAPI)
 	if err != nil {

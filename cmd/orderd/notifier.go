@@ -12,7 +12,7 @@ import (
 	"example.com/orderd/orders/notify"
 )
 
-// notifyTimeout bounds a post to ORDERD_NOTIFY_URL.
+// notifyTimeout bounds a post to ORDERD_NOTIFY_URL or ORDERD_SMS_URL.
 const notifyTimeout = 15 * time.Second
 
 // newNotifier makes the senders that are configured. Development has one that writes to the log.
@@ -28,13 +28,18 @@ func (d *daemon) newNotifier(ctx context.Context) (*notify.Notifier, error) {
 		}
 		senders = append(senders, s)
 	}
-	if d.secrets.notifyURL != "" {
+	if d.secrets.notifyURL != "" || d.secrets.smsURL != "" {
 		client := &http.Client{
 			Timeout:       notifyTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 		d.background.closers = append(d.background.closers, client.CloseIdleConnections)
-		senders = append(senders, notify.Post{Name: "post", URL: d.secrets.notifyURL, Client: client})
+		if d.secrets.notifyURL != "" {
+			senders = append(senders, notify.Post{Name: "post", URL: d.secrets.notifyURL, Client: client})
+		}
+		if d.secrets.smsURL != "" {
+			senders = append(senders, notify.Post{Name: "sms", URL: d.secrets.smsURL, Client: client, Forgets: true})
+		}
 	}
 	channels := make([]string, len(senders))
 	for i, s := range senders {
@@ -59,7 +64,7 @@ var news = map[string]string{
 }
 
 // compose tells a customer what happened to an order, over each channel that reaches them: mail goes to
-// the order's metadata "email", the others know customers by the checkout's own name of them.
+// the order's metadata "email", an SMS to its "phone", the others know customers by the checkout's own name of them.
 func (d *daemon) compose(ctx context.Context, m outbox.Message, channels []string) ([]notify.Draft, error) {
 	what := news[m.Type]
 	if what == "" || m.Machine != orders.MachineOrder || len(channels) == 0 {
@@ -76,8 +81,11 @@ func (d *daemon) compose(ctx context.Context, m outbox.Message, channels []strin
 	var drafts []notify.Draft
 	for _, channel := range channels {
 		recipient := o.CustomerRef
-		if channel == "email" {
+		switch channel {
+		case "email":
 			recipient = o.Metadata["email"]
+		case "sms":
+			recipient = o.Metadata["phone"]
 		}
 		if recipient == "" {
 			continue

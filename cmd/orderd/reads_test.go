@@ -63,11 +63,18 @@ func TestReadsWriteNothing(t *testing.T) {
 		require.NoError(t, err)
 		message := s.do("GET", "/v1/messages", "").list("data")[0].(map[string]any)["id"].(string)
 		delivery := s.do("GET", "/v1/webhook-deliveries", "").list("data")[0].(map[string]any)["id"].(string)
-		ids := map[string]string{"orders": order, "payments": payment, "webhook-endpoints": endpoint, "messages": message, "webhook-deliveries": delivery}
+		ada, bob := s.account("ada", "money", "EUR"), s.account("bob", "money", "EUR")
+		s.deposit(ada, 100)
+		moved := s.do("POST", "/v1/transfers", transfer(ada, bob, 1), "Idempotency-Key", unique())
+		require.Equal(t, 201, moved.status, moved)
+		ids := map[string]string{
+			"orders": order, "payments": payment, "webhook-endpoints": endpoint, "messages": message, "webhook-deliveries": delivery,
+			"accounts": ada, "transfers": moved.str("id"),
+		}
 
 		paths := []string{
 			"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/problems/", "/problems/stale", "/v1/payments/" + payment + "/qr.svg", "/dev/pay/" + payment,
-			"/dev/webhooks", "/admin/login", "/admin/orders", "/v1/orders/" + order + "/transitions?include=attempts", "/v1/nothing", "/v1/orders?limit=0",
+			"/dev/webhooks", "/admin/login", "/admin/orders", "/v1/orders/" + order + "/transitions?include=attempts", "/v1/accounts?owner=ada", "/v1/nothing", "/v1/orders?limit=0",
 		}
 		for route := range auth.Routes {
 			method, path, _ := strings.Cut(route, " ")

@@ -4,15 +4,19 @@ package api
 import (
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/cmd/orderd/internal/submit"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
+	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
 )
 
@@ -30,6 +34,10 @@ type Deps struct {
 	Queue    *outbox.Queue
 	Webhooks *webhook.Webhooks
 	Notifier *notify.Notifier
+
+	Ledger *ledger.Ledger
+	Tokens submit.Tokens
+	Now    func() time.Time
 }
 
 // API is the mounted API.
@@ -40,15 +48,16 @@ type API struct {
 
 type api struct {
 	Deps
-	huma   huma.API
-	routes []string
-	steps  map[engine.State][]string // of the order machine: events with a step from a state, by name
-	events map[engine.Event]bool     // of the order machine
+	huma    huma.API
+	routes  []string
+	issuers *issuers
+	steps   map[engine.State][]string // of the order machine: events with a step from a state, by name
+	events  map[engine.Event]bool     // of the order machine
 }
 
 // Mount adds all calls to a mux. It panics if a call has no entry in auth.Routes.
 func Mount(mux humago.Mux, deps Deps) API {
-	a := &api{Deps: deps, huma: newHuma(mux, Version), steps: map[engine.State][]string{}, events: map[engine.Event]bool{}}
+	a := &api{Deps: deps, huma: newHuma(mux, Version), issuers: &issuers{now: deps.Now, each: map[string]*rate.Limiter{}}, steps: map[engine.State][]string{}, events: map[engine.Event]bool{}}
 	for _, d := range deps.Engine.Machines() {
 		if d.Name == orders.MachineOrder {
 			a.steps = stepsOf(d)
@@ -63,6 +72,9 @@ func Mount(mux humago.Mux, deps Deps) API {
 	a.registerAllowed()
 	a.registerPayments()
 	a.registerMoneyDesk()
+	a.registerAccounts()
+	a.registerTransfers()
+	a.registerTokens()
 	a.registerMessages()
 	a.registerEndpoints()
 	a.registerDeliveries()

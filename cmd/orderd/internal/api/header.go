@@ -30,6 +30,36 @@ func (h *KeyHeader) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
+// KeyOrToken is the part of an input that reads the Idempotency-Key header or the Submit-Token header,
+// of which a request may have one.
+type KeyOrToken struct {
+	KeyHeader
+	SubmitToken string `header:"Submit-Token" maxLength:"128" doc:"A token of POST /v1/tokens, in place of an Idempotency-Key. In a form it is the field submit_token."`
+
+	token string
+}
+
+// Resolve reads the headers; huma calls it.
+func (h *KeyOrToken) Resolve(ctx huma.Context) []error {
+	errs := h.KeyHeader.Resolve(ctx)
+	lines := headerLines(ctx, "Submit-Token")
+	if len(lines) == 0 {
+		return errs
+	}
+	token, wrong := parseKey(lines)
+	if wrong == "" && h.seq != "" {
+		wrong = "given beside an Idempotency-Key: a request has one of them"
+	}
+	if wrong != "" {
+		return append(errs, &huma.ErrorDetail{Location: "header.Submit-Token", Message: wrong})
+	}
+	h.token = token
+	return errs
+}
+
+// none reports whether the request has neither.
+func (h *KeyOrToken) none() bool { return h.seq == "" && h.token == "" }
+
 const keyMax = 255 // visible ASCII characters
 
 // parseKey reads the header's lines, or says what is wrong with them. A value in double quotes is a

@@ -98,6 +98,8 @@ func newHuma(mux humago.Mux, version string) huma.API {
 				{Name: "orders", Description: "Place, read and list orders."},
 				{Name: "transitions", Description: "Let events happen to orders, and see what happened."},
 				{Name: "payments", Description: "Start payments, and see what became of the money."},
+				{Name: "accounts", Description: "Money and points of owners, and transfers between them."},
+				{Name: "tokens", Description: "Tokens that let a form be sent once."},
 				{Name: "messages", Description: "What transitions said to the outside."},
 				{Name: "webhooks", Description: "Who is told, and whether it worked."},
 				{Name: "machines", Description: "The definitions that decide."},
@@ -122,7 +124,13 @@ type statusesOf []int
 var (
 	reading = statusesOf{400, 401, 403, 404, 429, 500, 503}
 	writing = statusesOf{400, 401, 403, 404, 409, 412, 413, 422, 428, 429, 500, 503}
+
+	// submitting is writing with a submit token, which may come in a form.
+	submitting = append(slices.Clone(writing), tokenStatus)
 )
+
+// tokenStatus stands for 403 token_unknown in a statusesOf.
+const tokenStatus = -http.StatusForbidden
 
 // register adds an operation. Who may call it is said in auth.Routes; an operation without an entry
 // there is a mistake in the program, so it panics at start.
@@ -135,6 +143,10 @@ func register[I, O any](a *api, op huma.Operation, statuses statusesOf, f func(c
 	a.routes = append(a.routes, route)
 	op.MaxBodyBytes = bodyMax + 1 // huma refuses a body that reaches the limit
 	op.Middlewares = huma.Middlewares{a.guard(route, roles)}
+	takesForms := slices.Contains(statuses, tokenStatus)
+	if takesForms {
+		op.Middlewares = append(op.Middlewares, a.form)
+	}
 	op.Security = []map[string][]string{{"key": {}}}
 	op.Extensions = map[string]any{"x-roles": names(roles)}
 	if op.Responses == nil {
@@ -152,14 +164,24 @@ func register[I, O any](a *api, op huma.Operation, statuses statusesOf, f func(c
 		}
 		return out, nil
 	})
+	if takesForms {
+		describeForm(a.huma.OpenAPI().Paths[op.Path].Post.RequestBody)
+	}
 }
 
 func (a *api) describeProblems(responses map[string]*huma.Response, statuses statusesOf) {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem.Problem](), true, "Problem")
 	for _, status := range statuses {
+		if status == tokenStatus {
+			continue
+		}
 		var codes []string
 		for _, k := range problem.Kinds {
-			if code := string(k.Code); k.Status == status && !slices.Contains(codes, code) && k.Code != problem.TokenUnknown {
+			code := string(k.Code)
+			if k.Code == problem.TokenUnknown && !slices.Contains(statuses, tokenStatus) {
+				continue
+			}
+			if k.Status == status && !slices.Contains(codes, code) {
 				codes = append(codes, code)
 			}
 		}

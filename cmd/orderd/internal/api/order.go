@@ -59,7 +59,7 @@ func showOrder(o orders.Order) Order {
 }
 
 type placeInput struct {
-	KeyHeader
+	KeyOrToken
 	Body struct {
 		Currency    string            `json:"currency" pattern:"^[A-Z]{3}$" example:"EUR" doc:"ISO 4217."`
 		Items       []Item            `json:"items" nullable:"false" minItems:"1" maxItems:"500"`
@@ -76,6 +76,7 @@ type Placed struct {
 }
 
 type placeOutput struct {
+	NextToken
 	Status   int    `doc:"201, or 200 for a repeat."`
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
@@ -118,8 +119,8 @@ func (a *api) registerOrders() {
 	register(a, huma.Operation{
 		OperationID: "place-order", Method: http.MethodPost, Path: "/v1/orders", DefaultStatus: http.StatusCreated,
 		Tags: []string{"orders"}, Summary: "Place an order.",
-		Description: "Needs an Idempotency-Key; the same request with the same key places one order and answers 200 from then on.",
-	}, writing, a.place)
+		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one places one order and answers 200 from then on.",
+	}, submitting, a.place)
 	register(a, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}",
 		Tags: []string{"orders"}, Summary: "Read an order.",
@@ -136,19 +137,24 @@ func errNoKey() *problem.Problem {
 }
 
 func (a *api) place(ctx context.Context, in *placeInput) (*placeOutput, error) {
-	if in.seq == "" {
+	if in.none() {
 		return nil, errNoKey()
 	}
 	draft := orders.NewOrder{Currency: in.Body.Currency, CustomerRef: in.Body.CustomerRef, Metadata: in.Body.Metadata}
 	for _, i := range in.Body.Items {
 		draft.Items = append(draft.Items, orders.Item{SKU: i.SKU, Name: i.Name, Quantity: i.Quantity, UnitPrice: i.UnitPrice})
 	}
-	o, result, err := a.Shop.Place(ctx, caller(ctx), in.seq, draft)
+	var o orders.Order
+	var result engine.Result
+	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopeOrder, in.Body}, func(ctx context.Context, by orders.Caller, seq string) (err error) {
+		o, result, err = a.Shop.Place(ctx, by, seq, draft)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	out := &placeOutput{
-		Status: http.StatusCreated, Location: "/v1/orders/" + o.ID, ETag: etag(o.Version), Replayed: replayed(result),
+		NextToken: next, Status: http.StatusCreated, Location: "/v1/orders/" + o.ID, ETag: etag(o.Version), Replayed: replayed(result),
 		Body: Placed{Order: showOrder(o), Outcome: string(result.Outcome), Detail: string(result.Detail)},
 	}
 	if result.Outcome == engine.Already {

@@ -42,7 +42,7 @@ func (a *api) showPayment(p orders.Payment) Payment {
 }
 
 type startPaymentInput struct {
-	KeyHeader
+	KeyOrToken
 	ID   string `path:"id" doc:"The order's id."`
 	Body struct {
 		Provider string `json:"provider" minLength:"1" maxLength:"32" example:"standard" doc:"Who takes the money."`
@@ -58,6 +58,7 @@ type Started struct {
 }
 
 type startPaymentOutput struct {
+	NextToken
 	Status   int    `doc:"201, or 200 for a repeat."`
 	Location string `header:"Location"`
 	Replayed string `header:"Idempotency-Replayed" doc:"true on a repeat."`
@@ -88,8 +89,8 @@ func (a *api) registerPayments() {
 	register(a, huma.Operation{
 		OperationID: "start-payment", Method: http.MethodPost, Path: "/v1/orders/{id}/payments", DefaultStatus: http.StatusCreated,
 		Tags: []string{"payments"}, Summary: "Start an attempt to pay an order.",
-		Description: "Needs an Idempotency-Key; the same request with the same key starts one attempt and answers 200 from then on.",
-	}, writing, a.startPayment)
+		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one starts one attempt and answers 200 from then on.",
+	}, submitting, a.startPayment)
 	register(a, huma.Operation{
 		OperationID: "get-payment", Method: http.MethodGet, Path: "/v1/payments/{id}",
 		Tags: []string{"payments"}, Summary: "Read a payment.",
@@ -101,17 +102,22 @@ func (a *api) registerPayments() {
 }
 
 func (a *api) startPayment(ctx context.Context, in *startPaymentInput) (*startPaymentOutput, error) {
-	if in.seq == "" {
+	if in.none() {
 		return nil, errNoKey()
 	}
-	p, result, err := a.Shop.StartPayment(ctx, caller(ctx), in.seq, in.ID, orders.NewPayment{
-		Provider: in.Body.Provider, Amount: in.Body.Amount,
+	var p orders.Payment
+	var result engine.Result
+	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopePayment, []any{in.ID, in.Body}}, func(ctx context.Context, by orders.Caller, seq string) (err error) {
+		p, result, err = a.Shop.StartPayment(ctx, by, seq, in.ID, orders.NewPayment{
+			Provider: in.Body.Provider, Amount: in.Body.Amount,
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &startPaymentOutput{
-		Status: http.StatusCreated, Location: "/v1/payments/" + p.ID, Replayed: replayed(result),
+		NextToken: next, Status: http.StatusCreated, Location: "/v1/payments/" + p.ID, Replayed: replayed(result),
 		Body: Started{Payment: a.showPayment(p), Outcome: string(result.Outcome), Detail: string(result.Detail)},
 	}
 	if result.Outcome == engine.Already {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
@@ -39,6 +40,10 @@ func From(err error) *Problem {
 		return New(BadRequest, "%v", err)
 	case errors.Is(err, outbox.ErrBadFilter):
 		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "outbox: "))
+	case errors.Is(err, once.ErrUnknown):
+		return New(TokenUnknown, "the submit token was never issued to this key for this, or it has expired").Because(err)
+	case errors.Is(err, once.ErrBound):
+		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.KeyReused})
 	case errors.As(err, &request):
 		return fromRequest(request)
 	case errors.Is(err, engine.ErrBadRequest), errors.Is(err, strictjson.ErrNotStrict):
