@@ -61,7 +61,7 @@ func (e *Engine) rehearse(ctx context.Context, from reader, it *item) {
 	w, verdicts, err := e.decide(ctx, from, []*item{it}, lockNothing)
 	switch {
 	case err != nil && sqldb.Classify(err) == sqldb.ClassUnavailable:
-		it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, "")})
+		it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 	case err != nil:
 		it.reject(err)
 	case verdicts[0].kind == verdictFinal:

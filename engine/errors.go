@@ -51,6 +51,9 @@ func (e *Error) Error() string {
 	for _, no := range r.Refused {
 		fmt.Fprintf(&b, "; %s: %s", no.Guard, no.Reason)
 	}
+	if r.Cause != nil {
+		fmt.Fprintf(&b, ": %v", r.Cause)
+	}
 	return b.String()
 }
 

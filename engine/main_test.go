@@ -36,7 +36,7 @@ var allowedModules = []string{
 
 func TestTheEngineBringsFewModules(t *testing.T) {
 	args := []string{"list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}"}
-	for _, p := range []string{"", "/batch", "/outbox", "/timer", "/lock", "/once", "/worker"} {
+	for _, p := range []string{"", "/batch", "/outbox", "/timer", "/lock", "/locked", "/once", "/worker"} {
 		args = append(args, "example.com/orderd/engine"+p)
 	}
 	out, err := exec.CommandContext(t.Context(), "go", args...).Output()

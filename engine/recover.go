@@ -176,7 +176,7 @@ func (b *batch) giveUp(err error) {
 		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 			it.reject(err)
 		case class == sqldb.ClassUnavailable:
-			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, "")})
+			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 		default:
 			it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
 		}

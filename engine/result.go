@@ -47,6 +47,7 @@ type Result struct {
 	Proof      *Transition   // the transition that proves the outcome, where there is one
 	Refused    []Refused     // all failing guards, on illegal/guard
 	RetryAfter time.Duration // when asking again makes sense; 0 where it does not
+	Cause      error         // what was away, on unavailable where it is known; not matched by errors.Is
 
 	DryRun bool // nothing was written; Applied means "would be"
 

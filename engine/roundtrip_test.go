@@ -22,9 +22,10 @@ type lamp struct {
 func lampMachine(t testing.TB) *engine.Machine[lamp] {
 	m, err := engine.NewMachine(engine.Definition[lamp]{
 		Name:   "lamp",
-		Events: map[engine.Event]engine.Spec{"install": {}, "burn": {}},
+		Events: map[engine.Event]engine.Spec{"install": {}, "turn": {Repeatable: true}, "burn": {}},
 		Edges: []engine.Edge[lamp]{
 			{Event: "install", To: "whole"},
+			{Event: "turn", From: []engine.State{"whole"}, To: "whole"},
 			{Event: "burn", From: []engine.State{"whole"}, To: "burnt", Actions: []engine.Action[lamp]{
 				engine.Set("tell", func(c engine.Call[lamp, engine.NoInput], fx *engine.Effects) error {
 					fx.Emit("lamp.burnt", map[string]string{"id": c.Subject.ID})

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,7 @@ func (c *call) wait(ctx context.Context, patience *time.Timer) engine.Result {
 		case <-expired:
 			if c.leave() {
 				patience.Reset(0) // the others of this ApplyAll have waited as long
-				return unavailable(c.request)
+				return unavailable(c.request, errWaited)
 			}
 			expired = nil // a batch has it, and that has a deadline of its own
 			patience.Reset(0)
@@ -65,8 +66,18 @@ func (c *call) wait(ctx context.Context, patience *time.Timer) engine.Result {
 	}
 }
 
-func unavailable(r engine.Request) engine.Result {
-	return outcome(r, engine.Unavailable, time.Second)
+// Why a batcher is unavailable.
+var (
+	errFull   = errors.New("too many requests are waiting")
+	errClosed = errors.New("the batcher is closed")
+	errWaited = errors.New("waited too long for a batch")
+	errSlow   = errors.New("the batch took too long")
+)
+
+func unavailable(r engine.Request, cause error) engine.Result {
+	result := outcome(r, engine.Unavailable, time.Second)
+	result.Cause = cause
+	return result
 }
 
 func outcome(r engine.Request, o engine.Outcome, after time.Duration) engine.Result {

@@ -33,9 +33,9 @@ func newLane(number int, to engine.Applier, c Config) *lane {
 // comes after such a one gets in before it.
 func (l *lane) enqueue(calls []*call) {
 	l.mu.Lock()
-	room := l.cfg.Queue - len(l.queue)
+	room, cause := l.cfg.Queue-len(l.queue), errFull
 	if l.closed {
-		room = 0
+		room, cause = 0, errClosed
 	}
 	n := max(0, min(len(calls), room))
 	l.queue = append(l.queue, calls[:n]...)
@@ -44,7 +44,7 @@ func (l *lane) enqueue(calls []*call) {
 		l.filled.Signal()
 	}
 	for _, c := range calls[n:] {
-		c.answer(unavailable(c.request))
+		c.answer(unavailable(c.request, cause))
 	}
 }
 
@@ -118,7 +118,7 @@ func (l *lane) carry(ctx context.Context, calls []*call) {
 	}
 	for i, result := range l.apply(ctx, rs) {
 		if ctx.Err() != nil && errors.Is(result.Err(), ctx.Err()) {
-			result = unavailable(rs[i]) // it is the batch that ended, not the caller's time
+			result = unavailable(rs[i], errSlow) // it is the batch that ended, not the caller's time
 		}
 		calls[i].answer(result)
 	}

@@ -13,6 +13,23 @@ import (
 	"example.com/orderd/engine/lock"
 )
 
+// Granted is a lock.Locker that says yes to everybody, as the worst one would. What is correct stays
+// correct behind it.
+type Granted struct{}
+
+// Try grants the lock, whoever holds it.
+func (Granted) Try(ctx context.Context, name string) (*lock.Lease, error) {
+	if err := lock.CheckName(name); err != nil {
+		return nil, err
+	}
+	return lock.NewLease(ctx, name, 1, time.Hour, time.Now(), granted{}), nil
+}
+
+type granted struct{}
+
+func (granted) Renew(context.Context) error   { return nil }
+func (granted) Release(context.Context) error { return nil }
+
 // Lockers holds a kind of lock.Locker to what every one promises. locker makes them, each for another
 // owner, with leases of some length; all know of each other. steal gives a lock to somebody else, as if
 // its holder had been paused for longer than the lease, until giveUp. db has the engine's tables.

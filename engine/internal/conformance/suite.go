@@ -33,9 +33,13 @@ func Run(t *testing.T, s Setup) {
 	t.Run("every path is walked", func(t *testing.T) {
 		enginetest.Walk(t, s.Open(t), s.kit(t))
 	})
-	t.Run("a storm moves each step once", func(t *testing.T) {
-		enginetest.Storm(t, s.Open(t), s.kit(t), enginetest.Storms{})
-	})
+	t.Run("a storm moves each step once", func(t *testing.T) { Storm(t, s, enginetest.Storms{}) })
+}
+
+// Storm is the last part of the suite alone.
+func Storm(t *testing.T, s Setup, storms enginetest.Storms) {
+	t.Helper()
+	enginetest.Storm(t, s.Open(t), s.kit(t), storms)
 }
 
 func (s Setup) kit(t *testing.T) enginetest.Kit[parcel] {

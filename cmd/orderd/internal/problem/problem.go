@@ -93,7 +93,9 @@ func of(k Kind, detail string) *Problem {
 
 // FromResult makes a problem of an outcome that is not a success.
 func FromResult(r engine.Result) *Problem {
-	p := of(KindOf(Code(r.Outcome), r.Detail), r.Err().Error())
+	cause := r.Cause
+	r.Cause = nil // the log's
+	p := of(KindOf(Code(r.Outcome), r.Detail), r.Err().Error()).Because(cause)
 	p.ID, p.Event, p.State, p.Version = r.ID, string(r.Event), string(r.State), r.Version
 	if r.Version == 0 && r.Outcome == engine.Illegal {
 		p.ID = "" // of what would have been created
