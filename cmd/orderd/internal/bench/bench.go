@@ -67,6 +67,7 @@ const (
 	Transitions Kind = "transitions" // orders move step by step, each by one caller
 	Duplicates  Kind = "duplicates"  // an event that has happened is asked for again and again
 	Hot         Kind = "hot"         // everybody moves the same order
+	Transfers   Kind = "transfers"   // money leaves one hot account
 	HTTP        Kind = "http"        // transitions through the daemon's API
 	Growth      Kind = "growth"      // transitions in tables of different sizes
 )
@@ -84,7 +85,7 @@ func Run(ctx context.Context, kind Kind, o Options) (report *Report, err error) 
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	measure, known := map[Kind]func(context.Context, *run) error{
-		Transitions: transitions, Duplicates: duplicates, Hot: hot, HTTP: overHTTP, Growth: growth,
+		Transitions: transitions, Duplicates: duplicates, Hot: hot, Transfers: transfers, HTTP: overHTTP, Growth: growth,
 	}[kind]
 	if !known {
 		return nil, fmt.Errorf("there is no bench %q", kind)

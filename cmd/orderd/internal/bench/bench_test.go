@@ -126,7 +126,7 @@ func transitions(t *testing.T, setting string) {
 
 // The other benches run, verify and leave nothing behind. That of HTTP needs the program.
 func TestTheOthersVerify(t *testing.T) {
-	for _, kind := range []bench.Kind{bench.Duplicates, bench.Hot, bench.Growth} {
+	for _, kind := range []bench.Kind{bench.Duplicates, bench.Hot, bench.Transfers, bench.Growth} {
 		t.Run(string(kind), func(t *testing.T) {
 			folder := t.TempDir()
 			o := short("sqlite:"+filepath.Join(folder, "shop.db"), 4)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,12 +16,16 @@ import (
 	"example.com/orderd/cmd/orderd/internal/database"
 )
 
-// handDDL is what a team would make that keeps a history with unique request numbers and an outbox.
+// handDDL is what a team would make for orders that move.
 var handDDL = []string{
 	`CREATE TABLE %s_orders (
   id VARBINARY(64) NOT NULL, status VARBINARY(32) NOT NULL, version BIGINT NOT NULL, amount BIGINT NOT NULL,
   currency VARCHAR(3) NOT NULL, customer_ref VARCHAR(190) NOT NULL, created_at DATETIME(6) NOT NULL, updated_at DATETIME(6) NOT NULL,
   PRIMARY KEY (id))`,
+}
+
+// recordDDL is what goes with every change: a history with unique request numbers, and an outbox.
+var recordDDL = []string{
 	`CREATE TABLE %s_history (
   order_id VARBINARY(64) NOT NULL, version BIGINT NOT NULL, event VARBINARY(64) NOT NULL, from_status VARBINARY(32) NOT NULL,
   to_status VARBINARY(32) NOT NULL, source VARBINARY(128) NOT NULL, seq VARBINARY(255) NOT NULL, actor VARCHAR(190) NOT NULL,
@@ -46,24 +51,30 @@ type hand struct {
 }
 
 func (r *run) newHand(ctx context.Context, s *site, label, prefix string) (*hand, error) {
-	own, err := database.OpenUnchecked(s.setting) // the number of connections is its own affair
+	own, err := r.byHand(ctx, s, label, prefix, slices.Concat(handDDL, recordDDL))
 	if err != nil {
 		return nil, err
-	}
-	r.atEnd(own.Close)
-	for _, ddl := range handDDL {
-		if !s.mysql { // whose driver takes a column for a time by this name alone
-			ddl = strings.ReplaceAll(ddl, "DATETIME(6)", "DATETIME")
-		}
-		if err := s.table(ctx, fmt.Sprintf(ddl, prefix)); err != nil {
-			return nil, fmt.Errorf("tables of %s: %w", label, err)
-		}
 	}
 	h := &hand{label: label, site: s, prefix: prefix, pool: own.Pool, gorm: own.Gorm, full: true}
 	s.counts = append(s.counts,
 		count{query: "SELECT COUNT(*) FROM " + prefix + "_history", acked: h.acked.Load},
 		count{query: "SELECT COALESCE(SUM(version - 1), 0) FROM " + prefix + "_orders", acked: h.acked.Load})
 	return h, nil
+}
+
+// byHand makes tables with a prefix, and a pool whose number of connections is its own affair.
+func (r *run) byHand(ctx context.Context, s *site, label, prefix string, tables []string) (*database.Database, error) {
+	own, err := database.OpenUnchecked(s.setting)
+	if err != nil {
+		return nil, err
+	}
+	r.atEnd(own.Close)
+	for _, ddl := range tables {
+		if err := s.table(ctx, fmt.Sprintf(ddl, prefix)); err != nil {
+			return nil, fmt.Errorf("tables of %s: %w", label, err)
+		}
+	}
+	return own, nil
 }
 
 func (h *hand) name() string { return h.label }

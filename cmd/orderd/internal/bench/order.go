@@ -114,10 +114,16 @@ func (r *run) withEngine(ctx context.Context, s *site) (*engine.Engine, error) {
 			return nil, fmt.Errorf("the bench's table: %w", err)
 		}
 	}
-	e, err := engine.New(s.gorm, engine.Config{}, machine())
+	return r.newEngine(ctx, s, machine())
+}
+
+// newEngine starts an engine on a site that has its tables.
+func (r *run) newEngine(ctx context.Context, s *site, machines ...engine.AnyMachine) (*engine.Engine, error) {
+	e, err := engine.New(s.gorm, engine.Config{}, machines...)
 	if err != nil {
 		return nil, err
 	}
+	s.machines = machines
 	r.atEnd(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleaning)
 		defer cancel()

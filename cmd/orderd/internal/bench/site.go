@@ -29,6 +29,9 @@ type site struct {
 
 	rates  map[string]float64 // requests per second, by contender and callers, as last measured
 	counts []count
+
+	machines []engine.AnyMachine // of what the engine keeps here
+	checks   []verify.Check
 }
 
 // count is what a contender without the engine's history says it did, and where that is to be seen.
@@ -112,7 +115,7 @@ func withDatabase(setting, name string) string {
 
 // verify checks the engine's tables, and that the others hold what their writers were told.
 func (s *site) verify(ctx context.Context, report *Report) error {
-	found, err := verify.Run(ctx, s.gorm, verify.Options{Machines: []engine.AnyMachine{machine()}, MaxFindings: 10})
+	found, err := verify.Run(ctx, s.gorm, verify.Options{Machines: s.machines, Extra: s.checks, MaxFindings: 10})
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

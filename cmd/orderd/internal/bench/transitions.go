@@ -14,6 +14,7 @@ const (
 	targetBulk       = .8  // 1,024 callers ÷ bulk load
 	targetDuplicates = 15
 	targetHTTP       = 3
+	targetTransfers  = 20  // 256 callers
 	targetGrowth     = 1.3 // at most
 )
 
@@ -35,8 +36,11 @@ var poolsTried = []int{8, 16, 32, 64}
 // probe is how long one number of connections is tried.
 const probe = 700 * time.Millisecond
 
+// tunable is who works with a number of connections that can be chosen.
+type tunable interface{ use(conns int) }
+
 // tune gives a hand the number of connections that serves it best.
-func (r *run) tune(ctx context.Context, s *site, c contender, h *hand, callers int) error {
+func (r *run) tune(ctx context.Context, s *site, c contender, h tunable, callers int) error {
 	if callers == 1 || !s.mysql {
 		h.use(1)
 		if !s.mysql {

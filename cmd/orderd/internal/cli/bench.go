@@ -21,6 +21,7 @@ type Bench struct {
 	Transitions BenchTransitions `cmd:"" help:"Orders move step by step, each by one caller."`
 	Duplicates  BenchDuplicates  `cmd:"" help:"An event that has happened is asked for again and again."`
 	Hot         BenchHot         `cmd:"" help:"Everybody moves the same order, through one daemon and through two."`
+	Transfers   BenchTransfers   `cmd:"" help:"Money leaves one hot account for many others."`
 	HTTP        BenchHTTP        `cmd:"" name:"http" help:"Transitions through the API of a daemon of its own."`
 	Growth      BenchGrowth      `cmd:"" help:"Transitions in tables of different sizes."`
 }
@@ -33,6 +34,9 @@ type BenchDuplicates struct{ benchRun }
 
 // BenchHot moves one order.
 type BenchHot struct{ benchRun }
+
+// BenchTransfers moves money.
+type BenchTransfers struct{ benchRun }
 
 // BenchHTTP goes through the API.
 type BenchHTTP struct{ benchRun }
@@ -57,6 +61,11 @@ func (c *BenchDuplicates) Run(e *Env, g *Globals) error {
 func (c *BenchHot) Run(e *Env, g *Globals) error { return c.run(e, g, bench.Hot, nil, 64) }
 
 // Run is the command.
+func (c *BenchTransfers) Run(e *Env, g *Globals) error {
+	return c.run(e, g, bench.Transfers, nil, 256)
+}
+
+// Run is the command.
 func (c *BenchHTTP) Run(e *Env, g *Globals) error { return c.run(e, g, bench.HTTP, nil, 64) }
 
 // Run is the command.
@@ -73,7 +82,7 @@ Example: orderd bench transitions --db 'mysql:root@unix(/run/mysqld/mysqld.sock)
 
 // benchRun is what all benches are told.
 type benchRun struct {
-	Callers    []int   `placeholder:"N,…" help:"How many ask at once. Default 1,64,256,1024 for transitions, 256 for growth, else 64."`
+	Callers    []int   `placeholder:"N,…" help:"How many ask at once. Default 1,64,256,1024 for transitions, 256 for transfers and growth, else 64."`
 	Rounds     int     `default:"3" help:"How often every contender has its turn."`
 	Seconds    float64 `default:"3" help:"Length of one turn."`
 	Plot       string  `type:"path" placeholder:"FILE.svg" help:"Draw callers against requests per second."`
