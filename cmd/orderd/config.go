@@ -70,7 +70,7 @@ type secrets struct {
 	notifyURL   string // where notifications are posted; "" is off
 	smsURL      string // gateway that is never told the same twice; "" is off
 	redis       string // where submit tokens are kept; may hold a password; "" is the database
-	zookeeper   string // who grants leases; "" is the database
+	zookeeper   string // who grants leases, host:port,… and the path of the nodes; "" is the database
 }
 
 // String keeps secrets out of logs, whatever is printed.

@@ -34,7 +34,7 @@ type server struct {
 	t      *testing.T
 	url    string
 	daemon *daemon
-	log    *bytes.Buffer
+	log    *lockedBuffer
 }
 
 // each runs a test on every kind of database there is.
@@ -62,8 +62,8 @@ func start(t *testing.T, setting string, change ...func(*config)) *server {
 
 	on, err := standard.New(standard.Name, testSecret)
 	require.NoError(t, err)
-	s := &server{t: t, log: &bytes.Buffer{}}
-	log := slog.New(slog.NewJSONHandler(&lockedWriter{to: s.log}, nil))
+	s := &server{t: t, log: &lockedBuffer{}}
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	web := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + web.Listener.Addr().String()
 	c := config{
@@ -83,16 +83,22 @@ func start(t *testing.T, setting string, change ...func(*config)) *server {
 	return s
 }
 
-// lockedWriter lets handlers share a log.
-type lockedWriter struct {
-	mu sync.Mutex
-	to io.Writer
+// lockedBuffer lets handlers share a log.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (w *lockedWriter) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.to.Write(b)
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // unique is a key that nothing has used.

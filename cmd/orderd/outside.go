@@ -53,7 +53,12 @@ func (d *daemon) leases(ctx context.Context) (worker.Leases, error) {
 		}
 		return leasesOf(inSQL, func(context.Context, *lock.Lease) error { return nil }), nil
 	}
-	zk, err := zklock.Open(strings.Split(d.secrets.zookeeper, ","), zklock.Config{TTL: leaseTime})
+	servers, root, found := strings.Cut(d.secrets.zookeeper, "/")
+	c := zklock.Config{TTL: leaseTime}
+	if found {
+		c.Root = "/" + root
+	}
+	zk, err := zklock.Open(strings.Split(servers, ","), c)
 	if err != nil {
 		return nil, fmt.Errorf("ORDERD_ZOOKEEPER: %w", err)
 	}
