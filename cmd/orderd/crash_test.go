@@ -39,6 +39,9 @@ type work struct {
 	mu      sync.Mutex
 	journal map[string][]acknowledged // by key
 	paid    map[string]string         // orders by the transactions that the daemon has taken
+	payouts map[string]string         // transfers by key
+
+	shop, merchant string // accounts: a cent goes from one to the other for each order
 }
 
 const (
@@ -59,12 +62,13 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 			callers.Wait()
 		}()
 		r := b.serveMortal()
-		w := &work{crowd: newCrowd(t, 2*pairs, key, r.url), journal: map[string][]acknowledged{}, paid: map[string]string{}}
+		w := &work{crowd: newCrowd(t, 2*pairs, key, r.url), journal: map[string][]acknowledged{}, paid: map[string]string{}, payouts: map[string]string{}}
 		w.stands = true
 		in := receiver(t)
 		made, err := w.post(ctx, "/v1/webhook-endpoints", fmt.Sprintf(`{"url":%q,"events":["order.*"]}`, in.URL))
 		require.NoError(t, err)
 		require.Equal(t, http.StatusCreated, made.status, made)
+		w.openAccounts(ctx, t)
 		for caller := range 2 * pairs {
 			callers.Go(func() {
 				for n := 0; !w.stopping.Load() && ctx.Err() == nil; n++ {
@@ -95,6 +99,7 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 
 		w.requireKept(t)
 		requireHeard(ctx, t, setting, in)
+		w.requirePaidOut(t)
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)
 		b.requireVerified()
@@ -148,7 +153,7 @@ func (w *work) live(ctx context.Context, name string, n int) error {
 			return err
 		}
 	}
-	return nil
+	return w.payOut(ctx, "payout-"+name)
 }
 
 // move asks for an event until it has happened. A payment that a crash left undecided makes shipping
@@ -233,6 +238,67 @@ func (w *work) requireKept(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(placed)), w.allOrders(t), "an order that nobody placed")
 }
 
+// openAccounts opens both accounts and fills one.
+func (w *work) openAccounts(ctx context.Context, t *testing.T) {
+	t.Helper()
+	open := func(owner string) string {
+		a, err := w.post(ctx, "/v1/accounts", fmt.Sprintf(`{"owner":%q,"kind":"money","currency":"EUR"}`, owner))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusCreated, a.status, a)
+		return a.str("id")
+	}
+	w.shop, w.merchant = open("shop"), open("merchant")
+	a, err := w.post(ctx, "/v1/accounts/"+w.shop+"/deposits", `{"amount":1000000,"reason":"float"}`, "Idempotency-Key", "float")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, a.status, a)
+}
+
+// payOut transfers a cent.
+func (w *work) payOut(ctx context.Context, key string) error {
+	a, err := w.post(ctx, "/v1/transfers", transfer(w.shop, w.merchant, 1), "Idempotency-Key", key)
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusCreated && a.status != http.StatusOK {
+		return fmt.Errorf("%s: %s", key, a)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if first := w.payouts[key]; first != "" && first != a.str("id") {
+		return fmt.Errorf("%s was done as %s and as %s", key, first, a.str("id"))
+	}
+	w.payouts[key] = a.str("id")
+	w.promises.Add(1)
+	return nil
+}
+
+// requirePaidOut holds the balances against what was promised, and the points of the one customer
+// against the orders that were completed.
+func (w *work) requirePaidOut(t *testing.T) {
+	t.Helper()
+	balance := func(query string) int64 {
+		a, err := w.get(t.Context(), "/v1/accounts"+query)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, a.status, a)
+		if data := a.list("data"); data != nil {
+			require.Len(t, data, 1, "accounts of one owner")
+			a.body = data[0].(map[string]any)
+		}
+		n, _ := a.body["balance"].(float64)
+		return int64(n)
+	}
+	require.EqualValues(t, len(w.payouts), balance("/"+w.merchant))
+	require.EqualValues(t, 1000000-len(w.payouts), balance("/"+w.shop))
+	completed := map[string]bool{}
+	for key, promises := range w.journal {
+		if strings.HasPrefix(key, "complete-") {
+			completed[promises[0].order] = true
+		}
+	}
+	require.Positive(t, len(completed))
+	require.EqualValues(t, 25*len(completed), balance("?owner=c-1"), "points for completed orders")
+}
+
 // allOrders reads the whole list.
 func (w *work) allOrders(t *testing.T) []string {
 	t.Helper()
@@ -250,7 +316,6 @@ func (w *work) allOrders(t *testing.T) []string {
 	}
 }
 
-// requireOncePerKey looks for keys with two transitions past the index that forbids them.
 // requireHeard waits until everything is sent, and holds what the receiver got against the table: each
 // message at least once, no other, and the first time each subject's in the order of its versions.
 func requireHeard(ctx context.Context, t *testing.T, setting string, in *shopfront) {
@@ -283,6 +348,7 @@ func requireHeard(ctx context.Context, t *testing.T, setting string, in *shopfro
 	t.Logf("%d messages were received, in %d posts", len(seen), len(in.got))
 }
 
+// requireOncePerKey looks for keys with two transitions past the index that forbids them.
 func requireOncePerKey(t *testing.T, setting string) {
 	t.Helper()
 	db, err := database.Create(t.Context(), setting)
