@@ -39,8 +39,11 @@ func (l *Ledger) open(ctx context.Context, r engine.Request, n NewAccount) (Acco
 		case err != nil && sqldb.Classify(err) != sqldb.ClassDuplicate:
 			return Account{}, result, err
 		}
-		if a, known, err = l.find(ctx, n); err != nil || !known {
-			return Account{}, engine.Result{}, fmt.Errorf("the account of %s was opened by somebody else and is gone: %w", n.Owner, err)
+		switch a, known, err = l.find(ctx, n); {
+		case err != nil:
+			return Account{}, engine.Result{}, err
+		case !known:
+			return Account{}, engine.Result{}, fmt.Errorf("the account of %s was opened by somebody else and is gone", n.Owner)
 		}
 	}
 	return l.already(ctx, r, a)
