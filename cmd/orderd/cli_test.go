@@ -174,6 +174,9 @@ func TestFromNothingToAnOrderAndDown(t *testing.T) {
 
 	var revoked map[string]any
 	b.ok(&revoked, "key", "revoke", key.ID)
+	require.Equal(t, "applied", revoked["outcome"])
+	b.ok(&revoked, "key", "revoke", key.ID)
+	require.Equal(t, "already", revoked["outcome"])
 	require.Eventually(t, func() bool {
 		status, _ := r.do(key.Key, "GET", "/v1/orders", "")
 		return status == 401

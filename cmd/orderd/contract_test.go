@@ -163,6 +163,25 @@ func TestTransitions(t *testing.T) {
 	})
 }
 
+// Of many who have seen the same version and want something else each, one gets it; the others are told
+// that the order has moved.
+func TestIfMatchLetsOneOfManyWin(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		id := s.place()
+		answers := together(16, func(i int) answer {
+			event := []string{"cancel", "pay"}[i%2]
+			body := fmt.Sprintf(`{"event":%q}`, event)
+			if event == "pay" {
+				body = `{"event":"pay","input":{"amount":2500,"currency":"EUR"}}`
+			}
+			return s.do("POST", "/v1/orders/"+id+"/transitions", body, "If-Match", `"1"`, "Idempotency-Key", unique())
+		})
+		require.Equal(t, map[int]int{200: 1, 412: 15}, counted(answers), answers)
+		require.EqualValues(t, 2, s.do("GET", "/v1/orders/"+id, "").body["version"])
+		requireClean(t, s.daemon.database.Gorm)
+	})
+}
+
 func TestHistory(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		id := s.place()

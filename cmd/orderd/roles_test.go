@@ -108,7 +108,7 @@ func TestARevokedKeyStops(t *testing.T) {
 	keys := auth.NewStore(s.daemon.database.SQL)
 	all, err := keys.List(t.Context(), "p")
 	require.NoError(t, err)
-	_, err = keys.Revoke(t.Context(), all[0].ID, all[0].CreatedAt)
+	_, _, err = keys.Revoke(t.Context(), all[0].ID, all[0].CreatedAt)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return s.as(key, "GET", "/v1/orders", "").status == 401 }, cacheLifeAtMost, tick)
 }

@@ -133,7 +133,7 @@ func (h *held) release(ctx context.Context) {
 	}
 }
 
-// nameMax is the longest name of a subject that is used as it is; a lock's has at most 128 bytes.
+// nameMax is the longest name of a subject, "subject:MACHINE/ID", that is used as it is; a lock's has at most 128 bytes.
 const nameMax = 96
 
 // subject is the name of a request's lock, or "" where there is nothing to lock.

@@ -122,7 +122,7 @@ func TestASessionEnds(t *testing.T) {
 		b := s.as(auth.Viewer)
 		keys, err := s.keys.List(t.Context(), "alice")
 		require.NoError(t, err)
-		_, err = s.keys.Revoke(t.Context(), keys[0].ID, time.Now())
+		_, _, err = s.keys.Revoke(t.Context(), keys[0].ID, time.Now())
 		require.NoError(t, err)
 		s.later.Store(int64(2 * time.Second)) // a key is remembered for one
 		require.Equal(t, http.StatusSeeOther, b.get("/admin/orders").status)

@@ -81,16 +81,17 @@ func TestRevocationWorksWithinASecond(t *testing.T) {
 	_, err = ring.Verify(t.Context(), text)
 	require.NoError(t, err)
 
-	first, err := store.Revoke(t.Context(), k.ID, clock.now())
+	first, _, err := store.Revoke(t.Context(), k.ID, clock.now())
 	require.NoError(t, err)
 	clock.advance(cacheLife)
 	_, err = ring.Verify(t.Context(), text)
 	require.ErrorIs(t, err, ErrUnauthorized)
 
-	again, err := store.Revoke(t.Context(), k.ID, clock.now())
+	again, ended, err := store.Revoke(t.Context(), k.ID, clock.now())
 	require.NoError(t, err)
 	require.Equal(t, first.RevokedAt, again.RevokedAt)
-	_, err = store.Revoke(t.Context(), "nobody", clock.now())
+	require.False(t, ended)
+	_, _, err = store.Revoke(t.Context(), "nobody", clock.now())
 	require.ErrorIs(t, err, ErrNoKey)
 }
 

@@ -61,14 +61,15 @@ func (s *Store) List(ctx context.Context, principal string) ([]Key, error) {
 	return keys, nil
 }
 
-// Revoke ends a key at a time and returns it. A key that is revoked already keeps its first time.
-// Running daemons follow within a second.
-func (s *Store) Revoke(ctx context.Context, id string, now time.Time) (Key, error) {
-	_, err := s.db.Exec(ctx, `UPDATE orderd_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, now, id)
+// Revoke ends a key at a time and returns it, and whether this call ended it. A key that is revoked
+// already keeps its first time. Running daemons follow within a second.
+func (s *Store) Revoke(ctx context.Context, id string, now time.Time) (k Key, ended bool, err error) {
+	n, err := s.db.Exec(ctx, `UPDATE orderd_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, now, id)
 	if err != nil {
-		return Key{}, fmt.Errorf("revoke key %s: %w", id, err)
+		return Key{}, false, fmt.Errorf("revoke key %s: %w", id, err)
 	}
-	return s.Find(ctx, id)
+	k, err = s.Find(ctx, id)
+	return k, n > 0, err
 }
 
 func (s *Store) read(ctx context.Context, query string, args ...any) ([]Key, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/engine"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -90,18 +91,32 @@ type KeyRevoke struct {
 // Help has the example.
 func (KeyRevoke) Help() string { return "Example: orderd key revoke h3xq2nmfz4ta" }
 
+// revoked is a key that has ended, by this call (applied) or an earlier one (already).
+type revoked struct {
+	Outcome engine.Outcome `json:"outcome"`
+	auth.Key
+}
+
 // Run is the command.
 func (c *KeyRevoke) Run(e *Env, g *Globals) error {
 	return e.withKeys(g, func(keys *auth.Store) error {
-		k, err := keys.Revoke(e.Context, c.ID, e.Now())
+		k, ended, err := keys.Revoke(e.Context, c.ID, e.Now())
 		if errors.Is(err, auth.ErrNoKey) {
 			return no("key %s: %v", c.ID, err)
 		}
 		if err != nil {
 			return err
 		}
-		return e.print(g, k, func(w *tabwriter.Writer) {
-			say(w, "Key", k.ID, "of", k.Principal, "is revoked since", dateOr(k.RevokedAt, "-"))
+		told := revoked{Outcome: engine.Applied, Key: k}
+		if !ended {
+			told.Outcome = engine.Already
+		}
+		return e.print(g, told, func(w *tabwriter.Writer) {
+			if ended {
+				say(w, "Key", k.ID, "of", k.Principal, "is revoked.")
+				return
+			}
+			say(w, "Key", k.ID, "of", k.Principal, "was revoked at", dateOr(k.RevokedAt, "-"), "already: there was nothing left to revoke.")
 		})
 	})
 }
