@@ -156,4 +156,3 @@ func requireOncePerKey(t *testing.T, setting string) {
 	require.Positive(t, all)
 	require.Equal(t, all, keys)
 }
-
