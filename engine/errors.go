@@ -37,7 +37,11 @@ func (e *Error) Unwrap() error { return sentinels[e.Result.Outcome] }
 func (e *Error) Error() string {
 	r := e.Result
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: ", r.Machine, r.ID)
+	b.WriteString(r.Machine)
+	if r.ID != "" {
+		b.WriteString(" " + r.ID)
+	}
+	b.WriteString(": ")
 	if r.Event != "" {
 		fmt.Fprintf(&b, "%s: ", r.Event)
 	}
