@@ -223,7 +223,7 @@ func (e *Engine) decide(ctx context.Context, from reader, items []*item, lock lo
 		}
 		w.reset()
 	}
-	return nil, nil, fmt.Errorf("%w: the subject kept moving while it was read", errLostRace)
+	return w, nil, fmt.Errorf("%w: the subject kept moving while it was read", errLostRace)
 }
 
 // answerSettled answers what holds whether or not the round's moves commit.

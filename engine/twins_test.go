@@ -113,3 +113,77 @@ func TestATwinThatTookTheLastIsNoRefusal(t *testing.T) {
 		})
 	}
 }
+
+// Twins go on committing while a batch reads, one more at every look. The batch gives up looking and
+// locks; its requests are told of the twins' successes.
+func TestTwinsThatKeepComing(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		e, calls := lampEngine(t, db)
+		other, err := engine.New(db, engine.Config{}, lampMachine(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = other.Close(t.Context()) }()
+		const n = 40
+		install := func(a engine.Applier, who string, i int) (engine.Result, error) {
+			return engine.Create(t.Context(), a, &lamp{ID: fmt.Sprint(who, i)},
+				engine.Request{Machine: "lamp", Key: engine.Key{Source: "principal:a", Seq: fmt.Sprint(i)}})
+		}
+		come, writing := 0, false
+		calls.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
+			if kind != enginetest.CallQuery {
+				writing = true // a second writer would only wait from here on
+			}
+			if !writing && come < n {
+				if _, err := install(other, "twin-", come); err != nil {
+					t.Error(err)
+				}
+				come++
+			}
+			return enginetest.NoFault
+		})
+		g, results := &gathering{Engine: e, want: n, all: make(chan struct{})}, make([]engine.Result, n)
+		var callers sync.WaitGroup
+		for i := range n {
+			callers.Go(func() { results[i], _ = install(g, "mine-", i) })
+		}
+		callers.Wait()
+		if come < 5 {
+			t.Errorf("only %d twins came", come)
+		}
+		for i, r := range results {
+			want := engine.Applied
+			if i < come {
+				want = engine.Already
+			}
+			if r.Outcome != want {
+				t.Errorf("%d of %d: %s/%s, %v", i, come, r.Outcome, r.Detail, r.Err())
+			}
+		}
+	})
+}
+
+// gathering hands requests over together, once so many have come.
+type gathering struct {
+	*engine.Engine
+	want int
+	all  chan struct{} // closed when they are answered
+
+	mu       sync.Mutex
+	requests []engine.Request
+	results  []engine.Result
+}
+
+func (g *gathering) Apply(ctx context.Context, r engine.Request) (engine.Result, error) {
+	g.mu.Lock()
+	i := len(g.requests)
+	g.requests = append(g.requests, r)
+	last := len(g.requests) == g.want
+	g.mu.Unlock()
+	if last {
+		g.results = g.ApplyAll(ctx, g.requests)
+		close(g.all)
+	}
+	<-g.all
+	return g.results[i], g.results[i].Err()
+}
