@@ -125,7 +125,7 @@ func TestForgedAndOldCallbacksStoreNothing(t *testing.T) {
 		} {
 			refused(t, s.callback(malformed), 400, "bad_request", "")
 		}
-		refused(t, s.callback(`{"a":"`+strings.Repeat("x", 1<<20)+`"}`), 413, "too_large", "")
+		refused(t, s.callback(`{"a":"`+strings.Repeat("x", 300<<10)+`"}`), 413, "too_large", "")
 		require.Equal(t, "placed", s.do("GET", "/v1/orders/"+id, "").str("state"))
 		require.Empty(t, s.do("GET", "/v1/money-desk", "").list("data"))
 	})
