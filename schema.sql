@@ -285,7 +285,7 @@ CREATE TABLE accounts (
   currency   VARBINARY(3)   NOT NULL COMMENT 'ISO 4217 code; points may have another',
   overdraft  BOOLEAN        NOT NULL COMMENT 'whether the balance may be below zero',
   balance    BIGINT         NOT NULL COMMENT 'sum of its entries; every update guards it',
-  entries    BIGINT         NOT NULL COMMENT 'number of its entries; the condition of every update',
+  entries    BIGINT         NOT NULL COMMENT 'number of its entries',
   created_at DATETIME(6)    NOT NULL COMMENT 'when it was opened',
   updated_at DATETIME(6)    NOT NULL COMMENT 'when its last entry was posted',
   PRIMARY KEY (id),
@@ -307,13 +307,10 @@ CREATE TABLE transfers (
 
 CREATE TABLE account_entries (
   account_id  VARBINARY(64) NOT NULL COMMENT 'accounts.id',
-  number      BIGINT        NOT NULL COMMENT 'place among the account''s entries, from 1, without gaps',
-  transfer_id VARBINARY(64) NOT NULL COMMENT 'transfers.id that posted it',
+  transfer_id VARBINARY(64) NOT NULL COMMENT 'transfers.id that posted it; they sort by time',
   amount      BIGINT        NOT NULL COMMENT 'what the account got; below zero what it gave',
-  balance     BIGINT        NOT NULL COMMENT 'of the account after it',
   at          DATETIME(6)   NOT NULL COMMENT 'when',
-  PRIMARY KEY (account_id, number),
-  UNIQUE KEY transfer (transfer_id, account_id)
+  PRIMARY KEY (account_id, transfer_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='double entry: those of a transfer sum to zero; written with it, never changed';
 
 -- orders/notify/schema.sql

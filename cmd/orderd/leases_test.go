@@ -18,7 +18,7 @@ import (
 // fence is the greatest fence that has written under a job's lease.
 func (s *server) fence(job string) (fence int64) {
 	s.t.Helper()
-	err := s.daemon.database.Gorm.Raw("SELECT COALESCE(MAX(fence), 0) FROM engine_leases WHERE name = ?", []byte(job)).Scan(&fence).Error
+	err := s.daemon.database.Gorm.Raw("SELECT COALESCE(MAX(fence), 0) FROM engine_leases WHERE name = ?", job).Scan(&fence).Error
 	require.NoError(s.t, err)
 	return fence
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"example.com/orderd/cmd/orderd/internal/cli"
@@ -103,15 +102,8 @@ const (
 	drainMax      = 10 * time.Second
 )
 
-// garbagePercent trades memory for time: the daemon keeps little and makes much garbage, so that with
-// Go's default of 100 a fifth of its time under load goes into collecting it.
-const garbagePercent = 400
-
 // run is the daemon from start to stop: what is started last is stopped first.
 func run(ctx context.Context, c config) (err error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 	var warnings []error
 	getenv := os.Getenv
 	if c.dev {

@@ -14,15 +14,17 @@ import (
 //	UPDATE Table SET State = To, Version = NewVersion, Columns = Values
 //	WHERE ID = ID AND State = From AND Version = Version
 //
-// States compare byte for byte, whatever the column's collation.
+// States compare byte for byte, whatever the column's collation. With Version "" neither the version nor
+// its condition is there; a row then counts if it changes.
 // Table and the columns are names; "schema.table" is understood.
 type Update struct {
 	Table, ID, State, Version string
 	Columns                   []string // further columns, the same for all rows
 	Rows                      []UpdateRow
 
-	// Sum names the one of Columns that grows by its values instead of taking them, and then never to
-	// below zero, except in rows whose column Free is true. Both are "" or neither is.
+	// Grow names those of Columns that grow by their values instead of taking them. Sum is the one of
+	// them that never falls below zero, except in rows whose column Free is true.
+	Grow      []string
 	Sum, Free string
 }
 
@@ -61,7 +63,7 @@ func (u Update) steps(d Dialect) ([]step, error) {
 		if len(r.Values) != len(u.Columns) {
 			return nil, fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, u.Table, len(r.Values), len(u.Columns))
 		}
-		if r.Version == r.NewVersion {
+		if u.Version != "" && r.Version == r.NewVersion {
 			return nil, fmt.Errorf("sqldb: row %d for %s does not change its version", i, u.Table)
 		}
 	}
@@ -88,9 +90,13 @@ func (u Update) statement(d Dialect, rows []UpdateRow) (query string, args []any
 func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	var b strings.Builder
 	b.Grow(256)
-	b.WriteString("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ?, " + quote(u.Version) + " = ?")
-	args := make([]any, 0, 5+len(u.Columns))
-	args = append(args, r.To, r.NewVersion)
+	b.WriteString("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ?")
+	args := make([]any, 0, 6+len(u.Columns))
+	args = append(args, r.To)
+	if u.Version != "" {
+		b.WriteString(", " + quote(u.Version) + " = ?")
+		args = append(args, r.NewVersion)
+	}
 	for i, column := range u.Columns {
 		b.WriteString(", " + quote(column) + " = " + u.before(column, "") + "?")
 		args = append(args, r.Values[i])
@@ -99,8 +105,12 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	if d == MySQL {
 		from = "CAST(? AS BINARY)"
 	}
-	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + quote(u.State) + " = " + from + " AND " + quote(u.Version) + " = ?")
-	args = append(args, r.ID, r.From, r.Version)
+	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + quote(u.State) + " = " + from)
+	args = append(args, r.ID, r.From)
+	if u.Version != "" {
+		b.WriteString(" AND " + quote(u.Version) + " = ?")
+		args = append(args, r.Version)
+	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
 		b.WriteString(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, "") + "? >= 0)")
 		args = append(args, r.Values[i])
@@ -111,7 +121,7 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 // before is what stands before the new value of a column, in a table of a name: nothing, or what the
 // value is added to.
 func (u Update) before(column, table string) string {
-	if column != u.Sum {
+	if !slices.Contains(u.Grow, column) {
 		return ""
 	}
 	return table + quote(column) + " + "
@@ -119,13 +129,19 @@ func (u Update) before(column, table string) string {
 
 func (u Update) manySQLite(rows []UpdateRow) (string, []any) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "UPDATE %s AS t SET %s = v.column4, %s = v.column5", quote(u.Table), quote(u.State), quote(u.Version))
+	fmt.Fprintf(&b, "UPDATE %s AS t SET %s = v.column4", quote(u.Table), quote(u.State))
+	if u.Version != "" {
+		fmt.Fprintf(&b, ", %s = v.column5", quote(u.Version))
+	}
 	for i, column := range u.Columns {
 		fmt.Fprintf(&b, ", %s = %sv.column%d", quote(column), u.before(column, "t."), 6+i)
 	}
 	row := "(" + placeholders(5+len(u.Columns)) + ")"
-	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2 AND t.%s = v.column3",
-		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State), quote(u.Version))
+	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2",
+		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State))
+	if u.Version != "" {
+		fmt.Fprintf(&b, " AND t.%s = v.column3", quote(u.Version))
+	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
 		fmt.Fprintf(&b, " AND (t.%s OR %sv.column%d >= 0)", quote(u.Free), u.before(u.Sum, "t."), 6+i)
 	}
@@ -146,8 +162,10 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c := cases{id: quote(u.ID), rows: rows}
 	c.text("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ")
 	c.value(func(r UpdateRow) any { return r.To })
-	c.text(", " + quote(u.Version) + " = " + quote(u.Version) + " + ")
-	c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
+	if u.Version != "" {
+		c.text(", " + quote(u.Version) + " = " + quote(u.Version) + " + ")
+		c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
+	}
 	for i, column := range u.Columns {
 		c.text(", " + quote(column) + " = " + u.before(column, ""))
 		c.value(func(r UpdateRow) any { return r.Values[i] })
@@ -157,8 +175,11 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 		c.args = append(c.args, r.ID)
 	}
 	c.value(func(r UpdateRow) any { return r.From })
-	c.text(" AS BINARY) AND " + quote(u.Version) + " = ")
-	c.value(func(r UpdateRow) any { return r.Version })
+	c.text(" AS BINARY)")
+	if u.Version != "" {
+		c.text(" AND " + quote(u.Version) + " = ")
+		c.value(func(r UpdateRow) any { return r.Version })
+	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
 		c.text(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, ""))
 		c.value(func(r UpdateRow) any { return r.Values[i] })

@@ -326,7 +326,7 @@ func TestUpdateGuardsASum(t *testing.T) {
 			_, err = db.Exec(ctx, "UPDATE purses SET free = TRUE WHERE id = ?", orderID(3))
 			require.NoError(t, err)
 			u := updateOf()
-			u.Table, u.Columns, u.Sum, u.Free = "purses", []string{"note", "amount"}, "amount", "free"
+			u.Table, u.Columns, u.Grow, u.Sum, u.Free = "purses", []string{"note", "amount"}, []string{"amount"}, "amount", "free"
 			var want, sum int64
 			for i := range n {
 				by := []int64{5, -100, -101, -1000}[i%4]

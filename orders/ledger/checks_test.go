@@ -20,19 +20,19 @@ func TestVerifyFindsCookedBooks(t *testing.T) {
 			want       string
 		}{
 			"a balance": {"UPDATE accounts SET balance = balance + 1 WHERE id = ?", "UPDATE accounts SET balance = balance - 1 WHERE id = ?",
-				[]any{ada.ID}, "the last of its entries says"},
+				[]any{ada.ID}, "its entries make 600"},
 			"below zero": {"UPDATE accounts SET overdraft = FALSE WHERE owner = ?", "UPDATE accounts SET overdraft = TRUE WHERE owner = ?",
 				[]any{"system"}, "the balance is -1000"},
-			"an amount": {"UPDATE account_entries SET amount = amount - 5 WHERE account_id = ? AND number = 2", "UPDATE account_entries SET amount = amount + 5 WHERE account_id = ? AND number = 2",
-				[]any{ada.ID}, "its entries make"},
-			"an entry's balance": {"UPDATE account_entries SET balance = balance + 7 WHERE account_id = ? AND number = 1", "UPDATE account_entries SET balance = balance - 7 WHERE account_id = ? AND number = 1",
-				[]any{ada.ID}, "entry 1 leaves"},
+			"an amount": {"UPDATE account_entries SET amount = amount - 5 WHERE transfer_id = ? AND amount < 0", "UPDATE account_entries SET amount = amount + 5 WHERE transfer_id = ? AND amount < 0",
+				[]any{moved.ID}, "the entry of the account that gave says -405"},
+			"an entry more": {"INSERT INTO account_entries SELECT account_id, 'trf_more', amount, at FROM account_entries WHERE transfer_id = ?", "DELETE FROM account_entries WHERE transfer_id = 'trf_more' AND account_id <> ?",
+				[]any{moved.ID}, "belongs to trf_more, which is no transfer"},
 			"a count": {"UPDATE accounts SET entries = 1 WHERE id = ?", "UPDATE accounts SET entries = 2 WHERE id = ?",
-				[]any{ada.ID}, "or is not the last"},
+				[]any{ada.ID}, "the balance is 600 of 1 entries"},
 			"a foreign entry": {"UPDATE account_entries SET transfer_id = 'trf_none' WHERE transfer_id = ?", "UPDATE account_entries SET transfer_id = ? WHERE transfer_id = 'trf_none'",
-				[]any{moved.ID}, "or it has no transfer"},
+				[]any{moved.ID}, "belongs to trf_none"},
 			"the other account": {"UPDATE transfers SET to_id = 'acc_none' WHERE id = ?", "UPDATE transfers SET to_id = '" + bob.ID + "' WHERE id = ?",
-				[]any{moved.ID}, "not those of its two accounts"},
+				[]any{moved.ID}, "that of the other 0"},
 		} {
 			require.NoError(r, r.db.Exec(c.cook, c.args...).Error, name)
 			var said []string

@@ -3,8 +3,9 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
+
+	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/orders"
@@ -13,10 +14,8 @@ import (
 // Entry is one side of a transfer, on one account.
 type Entry struct {
 	AccountID  string    `json:"account_id"`
-	Number     int64     `json:"number"` // place among the account's entries, from 1, without gaps
 	TransferID string    `json:"transfer_id"`
-	Amount     int64     `json:"amount"`  // what the account got; below zero what it gave
-	Balance    int64     `json:"balance"` // of the account after it
+	Amount     int64     `json:"amount"` // what the account got; below zero what it gave
 	At         time.Time `json:"at"`
 }
 
@@ -44,19 +43,22 @@ func (l *Ledger) Entries(ctx context.Context, account string, limit int, cursor 
 	}
 	q := l.db.Gorm(ctx).Where("account_id = ?", account)
 	if cursor != "" {
-		before, err := strconv.ParseInt(cursor, 10, 64)
-		if err != nil || before < 1 || strconv.FormatInt(before, 10) != cursor {
+		var known int64
+		if err := q.Session(&gorm.Session{}).Model(&Entry{}).Where("transfer_id = ?", cursor).Count(&known).Error; err != nil {
+			return orders.Page[Entry]{}, fmt.Errorf("list the entries of %s: %w", account, err)
+		}
+		if known == 0 { // entries stay for ever
 			return orders.Page[Entry]{}, &orders.BadInput{Field: "cursor", Problem: "not one of ours"}
 		}
-		q = q.Where("number < ?", before)
+		q = q.Where("transfer_id < ?", cursor)
 	}
 	page := orders.Page[Entry]{Data: []Entry{}}
-	if err := q.Order("number DESC").Limit(limit + 1).Find(&page.Data).Error; err != nil {
+	if err := q.Order("transfer_id DESC").Limit(limit + 1).Find(&page.Data).Error; err != nil {
 		return orders.Page[Entry]{}, fmt.Errorf("list the entries of %s: %w", account, err)
 	}
 	if len(page.Data) > limit {
 		page.Data = page.Data[:limit]
-		page.NextCursor = strconv.FormatInt(page.Data[limit-1].Number, 10)
+		page.NextCursor = page.Data[limit-1].TransferID
 	}
 	return page, nil
 }

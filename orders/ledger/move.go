@@ -44,13 +44,12 @@ func (l *Ledger) deposit(ctx context.Context, account string, amount int64, r en
 	return l.create(ctx, NewTransfer{From: from.ID, To: to.ID, Amount: amount, Currency: to.Currency}, r)
 }
 
-// create makes a transfer. All that leave one account take the same lane, so that those of a hot one
-// share transactions instead of waiting for each other.
+// create makes a transfer.
 func (l *Ledger) create(ctx context.Context, n NewTransfer, r engine.Request) (Transfer, engine.Result, error) {
 	if err := n.Validate(); err != nil {
 		return Transfer{}, engine.Result{}, err
 	}
-	r.Machine, r.Input, r.Lane = MachineTransfer, n, n.From
+	r.Machine, r.Input = MachineTransfer, n
 	row := &Transfer{ID: l.cfg.NewID("trf")}
 	result, err := engine.Create(ctx, l.apply, row, r)
 	if err != nil {

@@ -34,10 +34,8 @@ func showAccount(a ledger.Account) Account {
 
 // Entry is one side of a transfer on an account, as the API shows it.
 type Entry struct {
-	Number     int64     `json:"number" doc:"Place among the account's entries, from 1, without gaps."`
 	TransferID string    `json:"transfer_id"`
 	Amount     int64     `json:"amount" doc:"What the account got; below zero what it gave."`
-	Balance    int64     `json:"balance" doc:"Of the account after it."`
 	At         time.Time `json:"at"`
 }
 
@@ -158,7 +156,7 @@ func (a *api) entries(ctx context.Context, in *entriesInput) (*entriesOutput, er
 	out.Body.Data, out.Body.NextCursor = []Entry{}, page.NextCursor
 	for _, e := range page.Data {
 		out.Body.Data = append(out.Body.Data, Entry{
-			Number: e.Number, TransferID: e.TransferID, Amount: e.Amount, Balance: e.Balance, At: e.At.UTC(),
+			TransferID: e.TransferID, Amount: e.Amount, At: e.At.UTC(),
 		})
 	}
 	return out, nil
