@@ -177,3 +177,13 @@ func TestBadPayments(t *testing.T) {
 	}
 	require.Empty(t, s.do("GET", "/v1/payments", "").list("data"))
 }
+
+// Who sends too much is told so, also on a connection that ends after the answer: nobody is cut off.
+func TestTooMuchIsAnsweredAndNotCutOff(t *testing.T) {
+	s := onSQLite(t)
+	large := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
+	for range 20 {
+		refused(t, s.do("POST", "/v1/orders", large, "Idempotency-Key", "k"), 413, "too_large", "")
+		refused(t, s.callback(large), 413, "too_large", "")
+	}
+}

@@ -24,8 +24,9 @@ const contentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'se
 type Observe func(route, method string, status int, took time.Duration)
 
 // Outermost wraps the whole daemon: it names the request, sets the headers that make an answer safe
-// in a browser, turns a panic into an internal problem, and tells observe.
+// in a browser, takes in all of a body, turns a panic into an internal problem, and tells observe.
 func Outermost(next http.Handler, log *slog.Logger, observe Observe) http.Handler {
+	next = takeRest(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		id := requestID(r.Header)
