@@ -193,7 +193,7 @@ func TestIssuingTokensIsRateLimited(t *testing.T) {
 func TestAFormWithAHiddenToken(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *server) {
 		form := url.Values{
-			"currency": {"EUR"}, "customer_ref": {"c-1"}, "metadata[colour]": {"red & blue"}, "submit_token": {s.token("order")},
+			"currency": {"EUR"}, "customer_ref": {"c-1"}, "metadata[colour]": {"red & blue"}, "metadata[quantity]": {"3"}, "submit_token": {s.token("order")},
 			"items[0][sku]": {"BOOK-1"}, "items[0][name]": {"A book"}, "items[0][quantity]": {"2"}, "items[0][unit_price]": {"1250"},
 			"items[1][sku]": {"007"}, "items[1][name]": {"1984"}, "items[1][quantity]": {"1"}, "items[1][unit_price]": {"100"},
 		}
@@ -203,7 +203,7 @@ func TestAFormWithAHiddenToken(t *testing.T) {
 		first := send(form)
 		require.Equal(t, 201, first.status, first)
 		require.EqualValues(t, 2600, first.body["amount"])
-		require.Equal(t, "red & blue", first.body["metadata"].(map[string]any)["colour"])
+		require.Equal(t, map[string]any{"colour": "red & blue", "quantity": "3"}, first.body["metadata"])
 		require.Equal(t, "007", first.list("items")[1].(map[string]any)["sku"])
 		again := send(form)
 		require.Equal(t, 200, again.status, again)

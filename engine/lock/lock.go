@@ -80,16 +80,20 @@ type Lease struct {
 	grant Grant
 	ctx   context.Context
 	lose  context.CancelCauseFunc
-	done  chan struct{} // closed by Release: stops renewing
 	once  sync.Once
 	all   sync.WaitGroup
+
+	stopping context.Context // of renewing; ends with ctx, or by Release
+	stop     context.CancelFunc
+	gone     bool // the store said so; written by keep, read after it
 }
 
 // NewLease is for those who write a Locker: it keeps a lease that was granted, not before asked, for
 // ttl. parent gives its context values.
 func NewLease(parent context.Context, name string, fence int64, ttl time.Duration, asked time.Time, g Grant) *Lease {
-	l := &Lease{name: name, fence: fence, ttl: ttl, grant: g, done: make(chan struct{})}
+	l := &Lease{name: name, fence: fence, ttl: ttl, grant: g}
 	l.ctx, l.lose = context.WithCancelCause(context.WithoutCancel(parent))
+	l.stopping, l.stop = context.WithCancel(l.ctx)
 	l.all.Go(func() { l.keep(asked) })
 	return l
 }
@@ -107,12 +111,16 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // the lease ends by itself.
 func (l *Lease) Release(ctx context.Context) (err error) {
 	l.once.Do(func() {
-		close(l.done)
+		l.stop()
 		l.all.Wait()
 		lost := context.Cause(l.ctx)
 		l.lose(nil)
-		if lost == nil {
-			err = l.grant.Release(ctx)
+		if l.gone {
+			return
+		}
+		// Also after it was given up for the time: the store may not have noticed.
+		if err = l.grant.Release(ctx); lost != nil && errors.Is(err, ErrLost) {
+			err = nil
 		}
 	})
 	return err
@@ -123,28 +131,38 @@ func (l *Lease) Release(ctx context.Context) (err error) {
 func (l *Lease) keep(renewed time.Time) {
 	tick := time.NewTicker(l.ttl / 3)
 	defer tick.Stop()
-	for {
-		end := time.NewTimer(time.Until(renewed.Add(l.ttl - l.ttl/6)))
-		select {
-		case <-l.done:
-			end.Stop()
-			return
-		case <-end.C:
+	for l.stopping.Err() == nil {
+		end := renewed.Add(l.ttl - l.ttl/6)
+		left := time.Until(end)
+		if left <= 0 {
 			l.lose(fmt.Errorf("%w: %s could not be renewed in time", ErrLost, l.name))
 			return
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-l.stopping.Done():
+		case <-timer.C:
 		case <-tick.C:
+			if err := l.renew(end, &renewed); errors.Is(err, ErrLost) {
+				l.gone = true
+				l.lose(fmt.Errorf("%s: %w", l.name, err))
+			}
 		}
-		end.Stop()
-		asked := time.Now()
-		ctx, cancel := context.WithTimeout(l.ctx, l.ttl/3)
-		err := l.grant.Renew(ctx)
-		cancel()
-		switch {
-		case err == nil:
-			renewed = asked
-		case errors.Is(err, ErrLost):
-			l.lose(fmt.Errorf("%s: %w", l.name, err))
-			return
-		}
+		timer.Stop()
 	}
+}
+
+// renew tries once, not beyond the end of the lease.
+func (l *Lease) renew(end time.Time, renewed *time.Time) error {
+	asked := time.Now()
+	if third := asked.Add(l.ttl / 3); third.Before(end) {
+		end = third
+	}
+	ctx, cancel := context.WithDeadline(l.stopping, end)
+	defer cancel()
+	err := l.grant.Renew(ctx)
+	if err == nil {
+		*renewed = asked
+	}
+	return err
 }

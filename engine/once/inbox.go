@@ -61,7 +61,9 @@ func (b *Inbox) Do(ctx context.Context, message string, work func(tx *gorm.DB) e
 	}
 	err = try()
 	if commit, ok := errors.AsType[*sqldb.CommitError](err); ok && commit.Unknown {
-		err = try()
+		if err = try(); sqldb.Classify(err).Transient() {
+			err = errors.Join(commit, err) // still open: nothing was settled
+		}
 	}
 	return done && err == nil, err
 }

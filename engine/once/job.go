@@ -96,12 +96,15 @@ func (r *run) claim(ctx context.Context, now time.Time) (mine bool, err error) {
 	return err == nil, err
 }
 
-// done notes the end, unless another process has taken over, and forgets older periods.
+// done notes the end, unless another process has taken over, and forgets all periods but the last: a
+// process whose clock is a little behind may still ask for that one.
 func (r *run) done(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteMax)
+	defer cancel()
 	_, err := r.db.Exec(ctx, "UPDATE engine_jobs SET done_at = ? WHERE name = ? AND period = ? AND nonce = ?",
 		r.cfg.Now().UTC(), r.job.Name, r.period, r.nonce)
 	if err == nil {
-		_, err = r.db.Exec(ctx, "DELETE FROM engine_jobs WHERE name = ? AND period < ?", r.job.Name, r.period)
+		_, err = r.db.Exec(ctx, "DELETE FROM engine_jobs WHERE name = ? AND period < ?", r.job.Name, r.period.Add(-r.job.Every))
 	}
 	if err != nil {
 		return fmt.Errorf("job %s was done, which could not be noted: %w", r.job.Name, err)
@@ -109,11 +112,11 @@ func (r *run) done(ctx context.Context) error {
 	return nil
 }
 
-// giveBackMax bounds giving a claim back, for which the caller's time may be over.
-const giveBackMax = 5 * time.Second
+// noteMax bounds noting how a run ended, for which the caller's time may be over.
+const noteMax = 5 * time.Second
 
 func (r *run) giveBack(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackMax)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteMax)
 	defer cancel()
 	_, err := r.db.Exec(ctx, "DELETE FROM engine_jobs WHERE name = ? AND period = ? AND nonce = ? AND done_at IS NULL",
 		r.job.Name, r.period, r.nonce)

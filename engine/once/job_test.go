@@ -60,7 +60,7 @@ func TestAJobIsDoneOnceInEachPeriod(t *testing.T) {
 			t.Errorf("another job: %t, %v", ran, err)
 		}
 		var rows int64
-		if err := db.Table("engine_jobs").Count(&rows).Error; err != nil || rows != 2 {
+		if err := db.Table("engine_jobs").Count(&rows).Error; err != nil || rows != 3 { // of the last period and the one before, and of the other job
 			t.Errorf("%d rows are kept, %v", rows, err)
 		}
 	})
@@ -94,6 +94,24 @@ func TestADeadRunIsTakenOver(t *testing.T) {
 		}
 		if ran, err := jobs(t, db, c).Run(t.Context(), daily, func(context.Context) error { return nil }); ran || err != nil {
 			t.Errorf("a third: %t, %v", ran, err)
+		}
+	})
+}
+
+// A job that was done stays done, though its caller's time was over when it was to be noted.
+func TestAJobThatWasDoneStaysDone(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		c := newClock()
+		daily := once.Job{Name: "clean", Every: 24 * time.Hour, Limit: time.Minute}
+		ctx, cancel := context.WithCancel(t.Context())
+		ran, err := jobs(t, db, c).Run(ctx, daily, func(context.Context) error { cancel(); return nil })
+		if !ran || err != nil {
+			t.Fatalf("%t, %v", ran, err)
+		}
+		c.pass(time.Hour)
+		again := func(context.Context) error { t.Error("done again"); return nil }
+		if ran, err := jobs(t, db, c).Run(t.Context(), daily, again); ran || err != nil {
+			t.Errorf("%t, %v", ran, err)
 		}
 	})
 }

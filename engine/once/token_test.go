@@ -180,3 +180,25 @@ func TestTokensAreKeptAsHashes(t *testing.T) {
 		}
 	})
 }
+
+// Many tokens that have expired are removed in one call.
+func TestManyTokensAreTrimmed(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		c := newClock()
+		ts := tokens(t, db, c)
+		const n = 1050
+		for range n {
+			issue(t, ts, order)
+		}
+		c.pass(time.Hour)
+		fresh := issue(t, ts, order)
+		for _, want := range []int{1000, n - 1000, 0} {
+			if got, err := ts.Trim(t.Context(), 1000); got != want || err != nil {
+				t.Errorf("%d, %v, want %d", got, err, want)
+			}
+		}
+		if there, err := ts.Revoke(t.Context(), fresh.Text, order.Holder); !there || err != nil {
+			t.Errorf("the fresh one: %t, %v", there, err)
+		}
+	})
+}

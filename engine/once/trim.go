@@ -4,11 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/orderd/internal/sqldb"
 )
+
+// trimPart is how many rows one statement deletes. SQLite takes no expression that is 1,000 terms deep.
+const trimPart = 100
 
 // trim removes at most n rows of a table whose time is before another, the oldest first. It looks for
 // them first and deletes by primary key, so that it locks nothing that it leaves.
@@ -32,6 +36,13 @@ func trim(ctx context.Context, db *sqldb.DB, table, keys, column string, before 
 	if err != nil || len(where) == 0 {
 		return 0, err
 	}
-	removed, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE "+strings.Join(where, " OR "), args...)
-	return int(removed), err
+	total := 0
+	for some := range slices.Chunk(where, trimPart) {
+		removed, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE "+strings.Join(some, " OR "), args[:len(some)*len(columns)]...)
+		if err != nil {
+			return total, err
+		}
+		total, args = total+int(removed), args[len(some)*len(columns):]
+	}
+	return total, nil
 }

@@ -2,9 +2,11 @@ package redistokens_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,7 +168,7 @@ func TestADeadRunIsTakenOver(t *testing.T) {
 		t.Fatalf("%q, %v", keys, err)
 	}
 	// What a process leaves that dies at work.
-	if err := c.HSet(t.Context(), keys[0], "state", "running", "request", "x", "run", "dead", "until", time.Now().Add(300*time.Millisecond).UnixMilli()).Err(); err != nil {
+	if err := c.HSet(t.Context(), keys[0], "state", "running", "request", fmt.Sprintf("%x", sha256.Sum256([]byte("x"))), "run", "dead", "until", time.Now().Add(300*time.Millisecond).UnixMilli()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -241,5 +243,28 @@ func TestWithoutRedisNothingIsSpent(t *testing.T) {
 				t.Errorf("it took %s", took)
 			}
 		})
+	}
+}
+
+// Redis is told which request a token is bound to, and not what is in it.
+func TestRedisKeepsNoRequest(t *testing.T) {
+	ts, c := tokens(t, redistokens.Config{})
+	token := issue(t, ts)
+	_, _, err := ts.Spend(t.Context(), token, order, "for Ada, Main Street 1", func(ctx context.Context) ([]byte, error) {
+		keys, err := c.Keys(ctx, "test:"+t.Name()+":*").Result()
+		if err != nil || len(keys) != 1 {
+			t.Errorf("%v, %v", keys, err)
+		}
+		for _, key := range keys {
+			for field, value := range c.HGetAll(ctx, key).Val() {
+				if strings.Contains(value, "Ada") {
+					t.Errorf("%s is %q", field, value)
+				}
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

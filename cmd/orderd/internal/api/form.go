@@ -127,7 +127,7 @@ func formJSON(fields url.Values) ([]byte, error) {
 			if parts[2] != "" {
 				path = append(path, strings.Split(strings.Trim(parts[2], "[]"), "][")...)
 			}
-			if err := place(top, path, values[0]); err != nil {
+			if err := place(top, path, values[0], false); err != nil {
 				wrong = err.Error()
 			}
 		}
@@ -142,8 +142,8 @@ func formJSON(fields url.Values) ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// place puts a value where its path leads. Lists are maps of numbers until listed makes them lists.
-func place(at map[string]any, path []string, text string) error {
+// place puts a value where its path leads; texts says that all values there are. Lists are maps of numbers until listed makes them lists.
+func place(at map[string]any, path []string, text string, texts bool) error {
 	name := path[0]
 	if len(path) > 1 {
 		inner, ok := at[name].(map[string]any)
@@ -154,13 +154,13 @@ func place(at map[string]any, path []string, text string) error {
 		if !ok {
 			return errors.New("is a value and has parts")
 		}
-		return place(inner, path[1:], text)
+		return place(inner, path[1:], text, texts || name == "metadata")
 	}
 	if at[name] != nil {
 		return errors.New("is a value and has parts")
 	}
 	at[name] = text
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && slices.Contains(numbers, name) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && !texts && slices.Contains(numbers, name) {
 		at[name] = n
 	}
 	return nil
