@@ -4,11 +4,13 @@ package zklock
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -26,6 +28,11 @@ type Config struct {
 type Locker struct {
 	conn *zk.Conn
 	cfg  Config
+	id   string // in the names of its nodes
+
+	mu      sync.Mutex
+	alive   map[string]bool // its nodes that are leases, or may become one
+	pending map[string]int  // tries under way, by folder
 }
 
 var _ lock.Locker = (*Locker)(nil)
@@ -57,7 +64,7 @@ func Open(servers []string, cfg Config) (*Locker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zklock: %w", err)
 	}
-	return &Locker{conn: conn, cfg: cfg}, nil
+	return &Locker{conn: conn, cfg: cfg, id: rand.Text(), alive: map[string]bool{}, pending: map[string]int{}}, nil
 }
 
 // Close ends the session.
@@ -83,16 +90,20 @@ func (l *Locker) Try(ctx context.Context, name string) (*lock.Lease, error) {
 }
 
 func (l *Locker) enqueue(dir string) (*grant, error) {
-	node, err := l.conn.CreateProtectedEphemeralSequential(dir+"/lease-", nil, zk.WorldACL(zk.PermAll))
+	l.begin(dir)
+	defer l.end(dir)
+	name := dir + "/lease-" + l.id + "-"
+	node, err := l.conn.CreateProtectedEphemeralSequential(name, nil, zk.WorldACL(zk.PermAll))
 	if errors.Is(err, zk.ErrNoNode) {
 		if err = l.makeDir(dir); err == nil {
-			node, err = l.conn.CreateProtectedEphemeralSequential(dir+"/lease-", nil, zk.WorldACL(zk.PermAll))
+			node, err = l.conn.CreateProtectedEphemeralSequential(name, nil, zk.WorldACL(zk.PermAll))
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	g := &grant{conn: l.conn, node: node}
+	g := &grant{Locker: l, node: node}
+	l.claim(node)
 	nodes, _, err := l.conn.Children(dir)
 	if err != nil {
 		g.drop()
@@ -100,7 +111,7 @@ func (l *Locker) enqueue(dir string) (*grant, error) {
 	}
 	mine := sequence(node)
 	for _, other := range nodes {
-		if sequence(other) < mine {
+		if sequence(other) < mine && !l.sweep(dir, other) {
 			g.drop()
 			return nil, lock.ErrHeld
 		}
@@ -112,6 +123,47 @@ func (l *Locker) enqueue(dir string) (*grant, error) {
 	}
 	g.fence = stat.Czxid
 	return g, nil
+}
+
+func (l *Locker) begin(dir string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending[dir]++
+}
+
+func (l *Locker) end(dir string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending[dir]--; l.pending[dir] == 0 {
+		delete(l.pending, dir)
+	}
+}
+
+func (l *Locker) claim(node string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.alive[node] = true
+}
+
+func (l *Locker) disclaim(node string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.alive, node)
+}
+
+// sweep takes away a node before the caller's that is this Locker's and no lease of anybody, and reports
+// whether it has. The connection broke when it was made or taken away, and the session, with which it
+// would go, lived on. While another try is under way, the node may be that one's.
+func (l *Locker) sweep(dir, name string) bool {
+	node := dir + "/" + name
+	l.mu.Lock()
+	orphan := strings.Contains(name, "lease-"+l.id+"-") && !l.alive[node] && l.pending[dir] == 1
+	l.mu.Unlock()
+	if !orphan {
+		return false
+	}
+	err := l.conn.Delete(node, -1)
+	return err == nil || errors.Is(err, zk.ErrNoNode)
 }
 
 func (l *Locker) makeDir(dir string) error {
@@ -138,7 +190,7 @@ func sequence(node string) uint64 {
 
 // grant is one granted lease.
 type grant struct {
-	conn  *zk.Conn
+	*Locker
 	node  string
 	fence int64
 }
@@ -150,13 +202,15 @@ func (g *grant) Renew(ctx context.Context) error {
 		return there, err
 	}, nil)
 	if err == nil && !there {
+		g.disclaim(g.node)
 		err = lock.ErrLost
 	}
 	return err
 }
 
-// Release takes the node away.
+// Release takes the node away. If that fails, a later try of this Locker does it.
 func (g *grant) Release(ctx context.Context) error {
+	g.disclaim(g.node)
 	_, err := within(ctx, func() (struct{}, error) {
 		err := g.conn.Delete(g.node, -1)
 		if errors.Is(err, zk.ErrNoNode) {
@@ -167,8 +221,11 @@ func (g *grant) Release(ctx context.Context) error {
 	return err
 }
 
-// drop takes the node away as well as it can; else it goes with the session.
-func (g *grant) drop() { _ = g.conn.Delete(g.node, -1) }
+// drop takes the node away as well as it can; else a later try does, or it goes with the session.
+func (g *grant) drop() {
+	g.disclaim(g.node)
+	_ = g.conn.Delete(g.node, -1)
+}
 
 // within bounds a call of the client, which knows no contexts and waits as long as no server can be
 // reached. What succeeds too late is undone.

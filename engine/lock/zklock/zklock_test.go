@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,43 @@ func TestALeaseEndsWithItsSession(t *testing.T) {
 	}
 	if next.Fence() <= lease.Fence() {
 		t.Errorf("fence %d after %d", next.Fence(), lease.Fence())
+	}
+	_ = next.Release(t.Context())
+}
+
+// A node that a broken connection has left behind in a session that lives on does not hold the lock: the
+// Locker whose it is takes it away.
+func TestAnOrphanIsSweptAway(t *testing.T) {
+	addr, root := enginetest.ZooKeeper(t), fmt.Sprintf("/test-%d", time.Now().UnixNano())
+	conn, _, err := zk.Connect([]string{addr}, 10*time.Second, zk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	l, other := open(t, addr, root, 10*time.Second), open(t, addr, root, 10*time.Second)
+	lease, err := l.Try(t.Context(), "job")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, _, err := conn.Children(root + "/job")
+	if err != nil || len(nodes) != 1 {
+		t.Fatal(nodes, err)
+	}
+	name := nodes[0][:strings.LastIndexByte(nodes[0], '-')+1]
+	if _, err := conn.Create(root+"/job/"+name, nil, zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll)); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []lock.Locker{l, other} {
+		if _, err := who.Try(t.Context(), "job"); !errors.Is(err, lock.ErrHeld) {
+			t.Errorf("while it is held: %v", err)
+		}
+	}
+	if err := lease.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next, err := l.Try(t.Context(), "job")
+	if err != nil {
+		t.Fatal(err)
 	}
 	_ = next.Release(t.Context())
 }
