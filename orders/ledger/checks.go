@@ -29,6 +29,15 @@ func Checks() []verify.Check {
 		verify.Rows("no balance is below zero unless it may be", "accounts", MachineAccount, `
 			SELECT id, balance, entries FROM accounts WHERE id > ? AND id <= ? AND balance < 0 AND NOT overdraft`,
 			"the balance is %d after %d entries"),
+		verify.Rows("a transfer is between two accounts of its kind and currency", "transfers", MachineTransfer, `
+			SELECT t.id, t.amount FROM transfers t
+				LEFT JOIN accounts f ON f.id = t.from_id LEFT JOIN accounts g ON g.id = t.to_id
+			WHERE t.id > ? AND t.id <= ? AND (f.id IS NULL OR g.id IS NULL OR t.amount < 1
+				OR f.currency <> t.currency OR g.currency <> t.currency OR f.kind <> g.kind)`,
+			"%d went between accounts that are missing, or of another kind or currency"),
+		verify.Rows("only the shop's own accounts may owe", "accounts", MachineAccount, `
+			SELECT id, balance FROM accounts WHERE id > ? AND id <= ? AND overdraft <> (owner = '`+System+`')`,
+			"the account has %d and the wrong overdraft"),
 		{Name: "an entry belongs to a transfer of its account", Run: strays},
 	}
 }
