@@ -41,6 +41,7 @@ const (
 	IdentityRequired Detail = "identity_required" // illegal: a repeatable or factual event without key or pinned version
 
 	LostRace     Detail = "lost_race"     // conflict: still losing after bounded retries
+	InputDiffers Detail = "input_differs" // conflict: it has happened, but with other input; the first stays
 	KeyReused    Detail = "key_reused"    // conflict: same key, other fingerprint; the first result is kept
 	FactMismatch Detail = "fact_mismatch" // conflict: a provider's fact came again with other content
 )

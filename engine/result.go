@@ -44,8 +44,12 @@ type Result struct {
 	State   State // "" where there is no subject
 	Version int64
 
-	Proof      *Transition   // the transition that proves the outcome, where there is one
-	Refused    []Refused     // all failing guards, on illegal/guard
+	Proof   *Transition // the transition that proves the outcome, where there is one
+	Refused []Refused   // all failing guards, on illegal/guard
+	// PossibleFrom is on stale/passed: from which states, reachable from here, the event would be possible
+	// again, in the order of the machine's states. Empty means never. It is the machine's, not to be changed.
+	PossibleFrom []State
+
 	RetryAfter time.Duration // when asking again makes sense; 0 where it does not
 	Cause      error         // what was away, on unavailable where it is known; not matched by errors.Is
 
