@@ -22,6 +22,9 @@ type Possibility struct {
 	Detail  Detail
 	Proof   *Transition
 	Refused []Refused
+
+	// PossibleFrom is that of a Result: on stale/passed, from where it would be possible again.
+	PossibleFrom []State
 }
 
 // Allowed tells for every event of the machine, sorted by name, what a request for it would meet. It
@@ -40,11 +43,14 @@ func (e *Engine) Allowed(ctx context.Context, machine, id string) ([]Possibility
 	if s.row == nil {
 		return nil, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
 	}
-	w.wantHistory[s.ref] = true
-	if err := e.db.Read(ctx, e.historyReadings(e.db, w)); err != nil {
+	w.wantPast[s.ref] = true
+	if err := e.db.Read(ctx, e.pastReadings(e.db, w)); err != nil {
 		return nil, err
 	}
-	past, _ := w.historyOf(s)
+	past, err := e.whole(ctx, w, s)
+	if err != nil {
+		return nil, err
+	}
 	var all []Possibility
 	for _, ev := range m.desc.Events {
 		p, err := w.possible(ctx, m, s, ev.Name, past)
@@ -56,12 +62,34 @@ func (e *Engine) Allowed(ctx context.Context, machine, id string) ([]Possibility
 	return all, nil
 }
 
+// whole is a subject's landmarks with their inputs, however long.
+func (e *Engine) whole(ctx context.Context, w *world, s *subject) ([]Transition, error) {
+	past, _ := w.pastOf(s)
+	for _, t := range past {
+		if t.cut {
+			w.wantStep[step{s.ref, t.Version}] = true
+		}
+	}
+	if err := e.db.Read(ctx, stepReadings(e.db, w)); err != nil {
+		return nil, err
+	}
+	for i, t := range past {
+		if full := w.steps[step{s.ref, t.Version}]; full != nil {
+			past[i] = *full
+		}
+	}
+	return past, nil
+}
+
 // possible tries the guards of one event that can be tried without its input.
 func (w *world) possible(ctx context.Context, m *machine, s *subject, ev Event, past []Transition) (Possibility, error) {
 	p := Possibility{Event: ev, NeedsIdentity: m.events[ev].needsIdentity()}
 	edges := m.edges[s.state][ev]
 	if len(edges) == 0 {
 		p.Outcome, p.Detail, p.Proof = judge(m, ev, s.state, past)
+		if p.Detail == Passed {
+			p.PossibleFrom = m.graph.possibleFrom(s.state, ev)
+		}
 		if p.Proof != nil {
 			p.Proof = shown(*p.Proof)
 		}

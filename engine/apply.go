@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"example.com/orderd/internal/sqldb"
 )
@@ -101,24 +99,14 @@ func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) 
 	}
 }
 
-// batch is a set of items that share transactions.
-type batch struct {
-	items    []*item
-	tries    int
-	lock     bool      // read and decide inside the transaction, on locked rows
-	settleBy time.Time // set once a COMMIT got no answer
-	failure  error     // of the last try
-
-	duplicates int // tries that met a taken key
-}
-
 // run answers all items. Each try either answers items, or costs one of a bounded number of tries,
-// or splits its batch.
+// or splits its batch. What is left of a batch stands before the batches behind it, so requests for
+// one subject are decided in their order.
 func (e *Engine) run(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	first := &batch{items: items, lock: e.contest.lately(items)}
+	first := &batch{run: &run{doubtful: map[Key]bool{}}, items: items, lock: e.contest.lately(items)}
 	for _, it := range items {
 		first.lock = first.lock || it.req.ForUpdate
 	}
@@ -128,15 +116,18 @@ func (e *Engine) run(ctx context.Context, items []*item) {
 	}
 }
 
-// try runs one transaction for a batch and returns what is left to do.
+// try runs one transaction for a batch and returns what is left to do, in order.
 func (e *Engine) try(ctx context.Context, b *batch) []*batch {
+	if b.begin() == 0 {
+		return nil
+	}
 	ctx, cancel := b.context(ctx)
 	defer cancel()
 	if err := e.pause(ctx, b); err != nil {
 		b.giveUp(err)
 		return nil
 	}
-	var r *round
+	var r, settled *round
 	var err error
 	ctx, carried := withCarrier(ctx)
 	if b.lock {
@@ -144,7 +135,7 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 			if r, err = e.round(ctx, tx, b.items, lockRows); err != nil {
 				return err
 			}
-			if len(r.w.order) == 0 {
+			if settled = b.committed(r.w); settled != nil || len(r.w.order) == 0 {
 				return errNothingToWrite
 			}
 			return write(ctx, tx, r.w)
@@ -153,49 +144,28 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 		r.answerSettled() // does not depend on what is about to be written
 		err = writeAlone(ctx, e.db, r.w)
 	}
+	if r != nil {
+		r.carried = carried
+	}
 	if err == nil || errors.Is(err, errNothingToWrite) {
-		e.observe(carried.items)
+		if settled != nil {
+			r = settled
+		}
+		e.observe(r.carried.items)
 		return r.answerAll(b)
 	}
-	b.items = undone(b.items)
 	return e.recoverFrom(ctx, b, r, err)
 }
 
 // errNothingToWrite ends a transaction that was opened to lock rows and decided to write none.
 var errNothingToWrite = errors.New("nothing to write")
 
-// context is the caller's, or the engine's own once a COMMIT is in doubt: the answer is then worth
-// having even if the caller has gone.
-func (b *batch) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	if b.settleBy.IsZero() {
-		return ctx, func() {}
-	}
-	return context.WithDeadline(context.WithoutCancel(ctx), b.settleBy)
-}
-
-// pause waits before another try, and ends the batch when its caller has gone.
-func (e *Engine) pause(ctx context.Context, b *batch) error {
-	if b.tries > 0 && b.settleBy.IsZero() || b.tries > 1 {
-		longest := min(e.cfg.Backoff<<min(b.tries-1, 10), 100*time.Millisecond)
-		wait := time.NewTimer(time.Duration(e.cfg.Rand() % uint64(longest+1)))
-		defer wait.Stop()
-		select {
-		case <-ctx.Done():
-		case <-wait.C:
-		}
-	}
-	return ctx.Err()
-}
-
-func undone(items []*item) []*item {
-	return slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.done })
-}
-
 // round is one decision for a batch.
 type round struct {
 	w        *world
 	items    []*item
 	verdicts []verdict
+	carried  *carrier // what its SQL actions did by ApplyTx
 }
 
 func (e *Engine) round(ctx context.Context, from reader, items []*item, lock locking) (*round, error) {
@@ -235,12 +205,13 @@ func (r *round) answerSettled() {
 	}
 }
 
-// answerAll answers everything decided, after the moves have committed, and returns what waited.
+// answerAll answers what b wants of everything decided, after the moves have committed, and returns
+// what waited.
 func (r *round) answerAll(b *batch) []*batch {
 	var waiting []*item
 	for i, it := range r.items {
 		switch v := r.verdicts[i]; {
-		case it.done:
+		case it.done, it.in != b:
 		case v.kind == verdictWait:
 			waiting = append(waiting, it)
 		default:
@@ -250,5 +221,5 @@ func (r *round) answerAll(b *batch) []*batch {
 	if len(waiting) == 0 {
 		return nil
 	}
-	return []*batch{{items: waiting, lock: b.lock}}
+	return []*batch{{run: b.run, items: waiting, lock: b.lock}}
 }

@@ -1,17 +1,53 @@
 package engine
 
+import "bytes"
+
 // classify says why an event without an edge from here is already done, too late, too early or
-// wrong, from the subject's history and the machine's reachability.
+// wrong, from the subject's past and the machine's reachability. What is already done must be the same
+// thing: with other input it is a conflict, and the first stays.
 func (w *world) classify(it *item, s *subject) verdict {
-	past, known := w.historyOf(s)
+	past, known := w.pastOf(s)
 	if !known {
 		return verdict{kind: verdictMore}
 	}
 	o, d, proof := judge(it.m, it.req.Event, s.state, past)
+	made := it.req.row != nil && len(past) > 0 && past[0].Event == it.req.Event && past[0].From == ""
+	if made {
+		proof = &past[0] // whatever the machine says of the event later, what exists was made by it
+	}
+	if proof != nil && proof.cut {
+		whole, known := w.stepOf(s, proof.Version)
+		if !known {
+			return verdict{kind: verdictMore}
+		}
+		if whole != nil {
+			proof = whole
+		}
+	}
+	if (o == Already || made) && !it.sameAs(proof) {
+		o, d = Conflict, InputDiffers
+	}
 	return w.answer(it, s, o, d, proof)
 }
 
-// judge answers for an event that has no edge from state. past is the subject's history by version.
+// sameAs reports whether the request says nothing else than the transition that proves it done. A
+// request that says nothing agrees with any.
+func (it *item) sameAs(t *Transition) bool {
+	switch {
+	case it.blank:
+		return true
+	case it.req.row != nil: // of a new row only the fingerprint is kept
+		return it.print == t.Fingerprint
+	case bytes.Equal(it.canonical, t.Input):
+		return true
+	}
+	// It may have been written by a program that knew fewer fields of the input, or had them in
+	// another order.
+	_, then, err := it.m.events[it.req.Event].decode(t.Input)
+	return err == nil && len(t.Input) > 0 && bytes.Equal(it.canonical, then)
+}
+
+// judge answers for an event that has no edge from state. past is the subject's landmarks by version.
 //
 // An event that is neither repeatable nor factual can happen once only (construction has made sure),
 // so finding it in history is proof that it is done. A repeatable or factual one under a new key is

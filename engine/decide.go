@@ -4,12 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 )
 
 // ref names one subject.
 type ref struct{ machine, id string }
+
+// compare is the order in which everybody locks rows.
+func (r ref) compare(other ref) int {
+	if c := strings.Compare(r.machine, other.machine); c != 0 {
+		return c
+	}
+	return strings.Compare(r.id, other.id)
+}
 
 // subject is one subject as a round sees it: as read, then as left by the moves planned so far.
 type subject struct {
@@ -20,6 +28,7 @@ type subject struct {
 	version int64
 	moves   []*move // planned in this round, in order
 	closed  bool    // the last move runs SQL: nothing may follow it in this round
+	held    bool    // a request for it waits for another round, and so does whatever comes after that one
 }
 
 // move is one planned transition.
@@ -33,24 +42,28 @@ type move struct {
 	subject *subject
 }
 
-// world is what one round knows. Rows come from one read; keys from a younger one; history from a
+// world is what one round knows. Rows come from one read; keys from a younger one; the past from a
 // younger still.
 type world struct {
 	lock     locking
 	now      time.Time
+	nonce    int64       // of this round's transitions: tells their commit from a twin's
 	rows     map[ref]any // as read; never changed
 	keys     map[Key]*Transition
-	history  map[ref][]Transition // by version; what was asked for
+	pasts    map[ref][]Transition // landmarks, by version
+	steps    map[step]*Transition // single transitions; nil where there is none
 	subjects map[ref]*subject
 
 	planned map[Key]*move
-	order   []*subject // with moves, in order of first planning
+	held    map[Key]bool // of requests that wait for another round
+	order   []*subject   // with moves, in order of first planning
 
-	asked       map[Key]bool // keys that have been looked for
-	wantKey     []*item
-	wantHistory map[ref]bool
-	wantRow     map[ref]bool
-	fresh       map[ref]bool // rows read again on demand, after the keys
+	asked    map[Key]bool // keys that have been looked for
+	wantKey  []*item
+	wantPast map[ref]bool
+	wantStep map[step]bool
+	wantRow  map[ref]bool
+	fresh    map[ref]bool // rows read again on demand, after the keys
 }
 
 // verdict is what a round decides for one item. Exactly one of its kinds holds.
@@ -73,8 +86,9 @@ const (
 func (w *world) reset() {
 	w.subjects = map[ref]*subject{}
 	w.planned = map[Key]*move{}
+	w.held = nil
 	w.order = nil
-	w.wantKey, w.wantHistory, w.wantRow = nil, map[ref]bool{}, map[ref]bool{}
+	w.wantKey, w.wantPast, w.wantStep, w.wantRow = nil, map[ref]bool{}, map[step]bool{}, map[ref]bool{}
 }
 
 func (w *world) subject(r ref, m *machine) *subject {
@@ -90,14 +104,23 @@ func (w *world) subject(r ref, m *machine) *subject {
 }
 
 // decide judges one item. Only what moves its subject may be decided before its key has been read.
+// Requests for one subject, or with one key, are decided in the order in which they came: where one
+// waits, the later ones wait behind it.
 func (w *world) decide(ctx context.Context, it *item) verdict {
 	v := w.judge(ctx, it)
+	if v.kind == verdictWait {
+		if w.held == nil {
+			w.held = map[Key]bool{}
+		}
+		w.held[it.key] = true
+		w.subject(it.ref(), it.m).held = true
+	}
 	if v.kind != verdictFinal || w.asked[it.key] || it.keyless {
 		return v
 	}
 	w.wantKey = append(w.wantKey, it)
 	if s := w.subject(it.ref(), it.m); w.rows[s.ref] != nil {
-		w.wantHistory[s.ref] = true // most refusals look back
+		w.wantPast[s.ref] = true // most refusals look back
 	}
 	return verdict{kind: verdictMore}
 }
@@ -109,7 +132,7 @@ func (w *world) judge(ctx context.Context, it *item) verdict {
 	if v, seen := w.byKey(it, s); seen {
 		return v
 	}
-	if s.closed {
+	if s.closed || s.held || w.held[it.key] {
 		return verdict{kind: verdictWait}
 	}
 	if s.row == nil && it.req.row == nil {
@@ -122,8 +145,11 @@ func (w *world) judge(ctx context.Context, it *item) verdict {
 		return v
 	}
 	edges := it.m.edges[s.state][it.req.Event]
-	if s.row == nil {
+	switch {
+	case s.row == nil:
 		edges = it.m.create[it.req.Event]
+	case it.req.row != nil:
+		edges = nil // what exists is not moved by a request to make it
 	}
 	if len(edges) == 0 {
 		return w.classify(it, s)
@@ -161,9 +187,6 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 	if more {
 		return verdict{kind: verdictMore}, true
 	}
-	if it.inDoubt && first.nonce == it.nonce {
-		return verdict{result: it.applied(*first)}, true
-	}
 	v := w.answer(it, owner, Already, Replayed, first)
 	v.result.ID = first.Subject
 	if pending != nil {
@@ -194,15 +217,9 @@ func (w *world) pins(it *item, s *subject) (verdict, bool) {
 	if r.IfVersion == 0 || r.IfVersion >= s.version {
 		return w.answer(it, s, Stale, VersionMoved, nil), true
 	}
-	history, known := w.historyOf(s)
+	next, known := w.stepOf(s, r.IfVersion+1)
 	if !known {
 		return verdict{kind: verdictMore}, true
-	}
-	var next *Transition
-	for i := range history {
-		if history[i].Version == r.IfVersion+1 {
-			next = &history[i]
-		}
 	}
 	same := next != nil && (it.keyless || next.Key.Source == sourceCall) &&
 		next.Fingerprint == it.print && next.Actor == r.Actor
@@ -297,7 +314,7 @@ func (w *world) compute(mv *move, before any) (verdict, bool) {
 	mv.fact = Transition{
 		Machine: it.m.name, Subject: mv.subject.ref.id, Version: c.version,
 		Event: it.req.Event, From: c.from, To: c.to,
-		Key: it.key, Fingerprint: it.print, nonce: it.nonce,
+		Key: it.key, Fingerprint: it.print, nonce: w.nonce,
 		Actor: it.req.Actor, Reason: it.req.Reason, Input: it.canonical,
 		Messages: len(mv.fx.messages), MachineVersion: it.m.desc.Hash, At: c.now,
 	}
@@ -338,6 +355,9 @@ func (w *world) answer(it *item, s *subject, o Outcome, d Detail, proof *Transit
 		State: s.state, Version: s.version, DryRun: it.req.DryRun,
 		RetryAfter: retryAfter(o, d),
 	}
+	if d == Passed {
+		r.PossibleFrom = it.m.graph.possibleFrom(s.state, it.req.Event)
+	}
 	if proof != nil {
 		p := *proof
 		r.Proof = shown(p)
@@ -367,29 +387,4 @@ func retryAfter(o Outcome, d Detail) time.Duration {
 		return 2 * time.Second
 	}
 	return 0
-}
-
-// historyOf is what is known of a subject's past at its current version, moves of this round
-// included; false if it has to be read first.
-func (w *world) historyOf(s *subject) ([]Transition, bool) {
-	read, known := w.history[s.ref]
-	if !known && w.rows[s.ref] != nil {
-		w.wantHistory[s.ref] = true
-		return nil, false
-	}
-	last := s.version
-	if len(s.moves) > 0 {
-		last = s.moves[0].fact.Version - 1
-	}
-	past := slices.Clone(read)
-	for i, t := range past {
-		if t.Version > last { // written after the row was read
-			past = past[:i]
-			break
-		}
-	}
-	for _, mv := range s.moves {
-		past = append(past, mv.fact)
-	}
-	return past, true
 }

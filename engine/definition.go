@@ -8,7 +8,8 @@ type Event string
 
 // Definition says which events move a subject of row type S, and what has to hold and to happen
 // then. S is the user's own gorm model; its fields tagged `engine:"id"`, `engine:"state"` and
-// `engine:"version"` are the ones the engine drives.
+// `engine:"version"` are the ones the engine drives. A column tagged `engine:"derived"` is one that
+// whoever makes a row draws or looks up; it is no part of what makes two creations the same.
 type Definition[S any] struct {
 	Name   string // names the machine in history, messages and URLs
 	Events map[Event]Spec

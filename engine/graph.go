@@ -4,6 +4,8 @@ import "slices"
 
 // graph answers questions of reachability on a description. It is built once and read only.
 type graph struct {
+	states []State // all, in the order of the description
+
 	next map[State][]State        // one step, sorted, without creation
 	from map[Event][]State        // from-states of an event, without creation
 	to   map[Event][]State        // its targets, creation included
@@ -23,6 +25,7 @@ func newGraph(d Description) *graph {
 		}
 	}
 	for _, s := range d.States {
+		g.states = append(g.states, s.Name)
 		g.all[s.Name] = g.walk(s.Name)
 	}
 	return g
@@ -58,6 +61,18 @@ func (g *graph) reaches(s State, e Event) bool {
 		}
 	}
 	return false
+}
+
+// possibleFrom are the states, reachable from s, in which e is possible, in the order of the machine's
+// states. It is never nil, so that nobody takes "never" for "not said".
+func (g *graph) possibleFrom(s State, e Event) []State {
+	possible := []State{}
+	for _, f := range g.states {
+		if g.all[s][f] && slices.Contains(g.from[e], f) {
+			possible = append(possible, f)
+		}
+	}
+	return possible
 }
 
 // again reports whether e can validly happen a second time to one subject, and from which state.

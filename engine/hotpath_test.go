@@ -53,7 +53,7 @@ func crates(b *testing.B, n int) (*Engine, *world, []*item) {
 	}
 	e := &Engine{cfg: Config{}.withDefaults(), machines: map[string]*machine{"crate": m.erased()}}
 	w := &world{
-		now: e.cfg.Now(), rows: map[ref]any{}, keys: map[Key]*Transition{}, history: map[ref][]Transition{},
+		now: e.cfg.Now(), rows: map[ref]any{}, keys: map[Key]*Transition{}, pasts: map[ref][]Transition{}, steps: map[step]*Transition{},
 		fresh: map[ref]bool{}, asked: map[Key]bool{},
 	}
 	w.reset()

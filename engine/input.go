@@ -95,14 +95,21 @@ func validate(target reflect.Value) error {
 }
 
 // fingerprint hashes what makes two requests the same: machine, subject (none on a creation), event
-// and canonical input. Each part is preceded by its length, so that no two lists collide.
-func fingerprint(machine, subject string, event Event, canonical []byte) [32]byte {
+// and what it says: the canonical input, and the columns that a creation gives, if any. Each part is
+// preceded by its length, so that no two lists collide.
+func fingerprint(machine, subject string, event Event, says ...[]byte) [32]byte {
 	h := sha256.New()
-	var n [8]byte
-	for _, part := range [][]byte{[]byte(machine), []byte(subject), []byte(event), canonical} {
+	add := func(part []byte) {
+		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
 		h.Write(n[:])
 		h.Write(part)
+	}
+	add([]byte(machine))
+	add([]byte(subject))
+	add([]byte(event))
+	for _, part := range says {
+		add(part)
 	}
 	var sum [32]byte
 	h.Sum(sum[:0])

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -17,12 +18,13 @@ type item struct {
 
 	input     any
 	canonical json.RawMessage
+	blank     bool // the caller gave no input, and no column of a new row
 	print     [32]byte
 
 	key     Key // the caller's, or one drawn for this call
 	keyless bool
-	nonce   int64
-	inDoubt bool // a COMMIT that carried this item got no answer
+	inDoubt bool   // a COMMIT that carried this item got no answer
+	in      *batch // that is being tried
 
 	done   bool
 	result Result
@@ -30,7 +32,7 @@ type item struct {
 
 // prepare checks everything that needs no database. An item that comes back done has its answer.
 func (e *Engine) prepare(r Request) *item {
-	it := &item{req: r, key: r.Key, began: e.cfg.Now(), nonce: int64(e.cfg.Rand() >> 1)}
+	it := &item{req: r, key: r.Key, began: e.cfg.Now()}
 	it.m = e.machines[r.Machine]
 	if it.m == nil {
 		return it.reject(&RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", r.Machine)})
@@ -68,20 +70,31 @@ func (it *item) understand() *item {
 	if it.input, it.canonical, err = spec.decode(it.req.Input); err != nil {
 		return it.reject(err)
 	}
-	printed, subject := it.canonical, it.req.ID
-	if it.req.row != nil {
-		subject = ""
-		if spec.input == nil {
-			if printed, err = it.m.row.canonical(it.req.row); err != nil {
-				return it.reject(err)
-			}
-		}
+	it.blank = spec.input == nil || reflect.ValueOf(it.input).IsZero()
+	if it.print, err = it.fingerprint(); err != nil {
+		return it.reject(err)
 	}
-	it.print = fingerprint(it.m.name, subject, it.req.Event, printed)
 	if spec.needsIdentity() && it.keyless && it.req.IfVersion == 0 {
 		it.finish(Result{Outcome: Illegal, Detail: IdentityRequired})
 	}
 	return it
+}
+
+// fingerprint is what makes this request the same as another. Of a creation it covers, beside the
+// input, every column that the caller gives, but not the subject: a repeat may have drawn another id.
+func (it *item) fingerprint() ([32]byte, error) {
+	if it.req.row == nil {
+		return fingerprint(it.m.name, it.req.ID, it.req.Event, it.canonical), nil
+	}
+	given, err := it.m.row.given(it.req.row)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	if given == nil {
+		return fingerprint(it.m.name, "", it.req.Event, it.canonical), nil
+	}
+	it.blank = false
+	return fingerprint(it.m.name, "", it.req.Event, it.canonical, given), nil
 }
 
 // checkRequest names the first malformed field.

@@ -32,10 +32,8 @@ const (
 
 // Bounds of reading.
 const (
-	passesMax     = 5    // of deciding again in a richer world
-	keysPerQuery  = 500  // keys asked for in one statement
-	pastsPerQuery = 200  // subjects whose history is asked for in one statement
-	historyWindow = 1000 // transitions of one subject that a refusal looks back on
+	passesMax    = 6   // of deciding again in a richer world
+	keysPerQuery = 500 // keys asked for in one statement
 )
 
 // read makes the world in which some items are decided: their rows first, then their keys, so that
@@ -45,8 +43,9 @@ const (
 func (e *Engine) read(ctx context.Context, from reader, items []*item, lock locking) (*world, error) {
 	w := &world{
 		lock: lock,
-		now:  e.cfg.Now(), rows: map[ref]any{}, keys: map[Key]*Transition{},
-		history: map[ref][]Transition{}, fresh: map[ref]bool{}, asked: make(map[Key]bool, len(items)),
+		now:  e.cfg.Now(), nonce: int64(e.cfg.Rand() >> 1), rows: map[ref]any{}, keys: map[Key]*Transition{},
+		pasts: map[ref][]Transition{}, steps: map[step]*Transition{},
+		fresh: map[ref]bool{}, asked: make(map[Key]bool, len(items)),
 	}
 	w.reset()
 	wanted := make(map[ref]bool, len(items))
@@ -66,10 +65,11 @@ func (e *Engine) readMore(ctx context.Context, from reader, w *world, items []*i
 		for r := range w.wantRow {
 			w.fresh[r] = true
 		}
-		clear(w.history) // older than the rows will be
+		clear(w.pasts) // older than the rows will be
+		clear(w.steps)
 		return e.readRowsAndKeys(ctx, from, w, w.wantRow, items)
 	}
-	rs := append(w.keyReadings(from, w.wantKey), e.historyReadings(from, w)...)
+	rs := append(w.keyReadings(from, w.wantKey), e.pastReadings(from, w)...)
 	if err := from.Read(ctx, rs); err != nil {
 		return fmt.Errorf("read keys and history: %w", err)
 	}
@@ -143,39 +143,6 @@ func (w *world) keyReadings(from reader, items []*item) []sqldb.Reading {
 	return all
 }
 
-// historyReadings are the statements that read the past of the subjects for which deciding wants it.
-func (e *Engine) historyReadings(from reader, w *world) []sqldb.Reading {
-	var all []sqldb.Reading
-	wanted := make([]ref, 0, len(w.wantHistory))
-	for r := range w.wantHistory {
-		wanted = append(wanted, r)
-	}
-	slices.SortFunc(wanted, func(a, b ref) int {
-		if c := strings.Compare(a.machine, b.machine); c != 0 {
-			return c
-		}
-		return strings.Compare(a.id, b.id)
-	})
-	for len(wanted) > 0 {
-		n := min(pastsPerQuery, len(wanted))
-		var where []string
-		var args []any
-		for _, r := range wanted[:n] {
-			w.history[r] = nil
-			version := e.machines[r.machine].row.versionOf(w.rows[r])
-			where = append(where, `(machine = ? AND subject = ? AND version > ?)`)
-			args = append(args, r.machine, r.id, version-historyWindow)
-		}
-		query := selectTransitions + ` WHERE ` + strings.Join(where, " OR ") + ` ORDER BY machine, subject, version` + w.lockClause(from)
-		all = append(all, readTransitions(query, args, func(t Transition) {
-			r := ref{t.Machine, t.Subject}
-			w.history[r] = append(w.history[r], t)
-		}))
-		wanted = wanted[n:]
-	}
-	return all
-}
-
 func (w *world) lockClause(from reader) string {
 	if w.lock == lockAll && from.Dialect() == sqldb.MySQL {
 		return ` FOR UPDATE`
@@ -214,11 +181,11 @@ func (e *Engine) eachTransition(ctx context.Context, query string, args []any, f
 	return e.db.Read(ctx, []sqldb.Reading{readTransitions(query, args, f)})
 }
 
-func scanTransition(rows *sql.Rows) (Transition, error) {
+func scanTransition(rows *sql.Rows, more ...any) (Transition, error) {
 	var t Transition
 	var print, input []byte
-	err := rows.Scan(&t.Machine, &t.Subject, &t.Version, &t.Event, &t.From, &t.To, &t.Key.Source, &t.Key.Seq,
-		&print, &t.nonce, &t.Actor, &t.Reason, &input, &t.Messages, &t.MachineVersion, &t.At)
+	err := rows.Scan(append([]any{&t.Machine, &t.Subject, &t.Version, &t.Event, &t.From, &t.To, &t.Key.Source, &t.Key.Seq,
+		&print, &t.nonce, &t.Actor, &t.Reason, &input, &t.Messages, &t.MachineVersion, &t.At}, more...)...)
 	if err != nil {
 		return t, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"example.com/orderd/internal/sqldb"
 )
@@ -45,60 +44,29 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	switch {
 	case errors.As(err, &commit) && commit.Unknown:
 		e.doubt(b, r)
-		return e.again(b, 1)
+		return e.again(ctx, b, 1)
 	case errors.As(err, &bad):
 		return e.without(ctx, b, bad, r)
 	case lostRace(err):
 		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
-		return e.again(b, 1)
+		return e.again(ctx, b, 1)
 	case class == sqldb.ClassDuplicate && b.duplicates < duplicatesMax:
 		b.duplicates++
 		b.lock = true // a twin's key or subject, which the next read will show
-		return e.again(b, 1)
+		return e.again(ctx, b, 1)
 	case class == sqldb.ClassCanceled && ctx.Err() != nil:
 		b.giveUp(ctx.Err())
 		return nil
 	case class == sqldb.ClassLockWait:
-		return e.again(b, 3) // each of these has waited long already
+		return e.again(ctx, b, 3) // each of these has waited long already
 	case class.Transient() || class == sqldb.ClassCanceled:
-		return e.again(b, 1)
+		return e.again(ctx, b, 1)
 	}
 	if len(b.items) > 1 {
 		return b.halves()
 	}
 	b.failAll(err)
-	return nil
-}
-
-// doubt marks everything that the lost COMMIT carried. Running the same keyed requests again settles
-// it, because they queue behind the locks of the transaction in doubt; a read would not.
-func (e *Engine) doubt(b *batch, r *round) {
-	for _, s := range r.w.order {
-		for _, mv := range s.moves {
-			mv.item.inDoubt = true
-		}
-	}
-	b.lock = true
-	if b.settleBy.IsZero() {
-		b.settleBy = time.Now().Add(e.cfg.Settle) // real time: it bounds waiting, it dates nothing
-	}
-}
-
-// again tries a batch once more, or splits it so that one bad row cannot hold the others, or ends it.
-func (e *Engine) again(b *batch, cost int) []*batch {
-	b.tries += cost
-	limit := e.cfg.Tries
-	if !b.settleBy.IsZero() {
-		limit = 1 << 20 // bounded by the time to settle
-	}
-	if b.tries < limit {
-		return []*batch{b}
-	}
-	if len(b.items) > 1 {
-		return b.halves()
-	}
-	b.giveUp(b.failure)
 	return nil
 }
 
@@ -109,25 +77,40 @@ func (e *Engine) without(ctx context.Context, b *batch, bad culprits, r *round) 
 		switch taken, err := r.w.keyTaken(ctx, e.db, bad[0].item); {
 		case err != nil:
 			b.failure = err
-			return e.again(b, 1)
+			return e.again(ctx, b, 1)
 		case taken:
-			return e.again(b, 1)
+			return e.again(ctx, b, 1)
 		}
 		b.answerCulprit(bad[0], r)
 		return nil
 	}
-	split := []*batch{b.part(nil)}
+	return b.apart(bad)
+}
+
+// apart splits a batch into what does not depend on its culprits, and then, in the order in which they
+// came, each culprit alone and what stands behind one: requests for its subject or with its key.
+func (b *batch) apart(bad culprits) []*batch {
+	free, rest := b.part(nil), []*batch(nil)
+	subjects, keys := map[ref]bool{}, map[Key]bool{}
+	joins := false // the last of rest takes more
 	for _, it := range b.items {
-		if slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it }) {
-			split = append(split, b.part([]*item{it}))
-		} else {
-			split[0].items = append(split[0].items, it)
+		alone := slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it })
+		if !alone && !subjects[it.ref()] && !keys[it.key] {
+			free.items = append(free.items, it)
+			continue
 		}
+		subjects[it.ref()], keys[it.key] = true, true
+		if alone || !joins {
+			rest = append(rest, b.part(nil))
+		}
+		last := rest[len(rest)-1]
+		last.items = append(last.items, it)
+		joins = !alone
 	}
-	if len(split[0].items) == 0 {
-		return split[1:]
+	if len(free.items) == 0 {
+		return rest
 	}
-	return split
+	return append([]*batch{free}, rest...)
 }
 
 // keyTaken reports whether an item's key has been used by now. SQL actions wait for locks, and what
@@ -153,41 +136,4 @@ func (b *batch) answerCulprit(bad culprit, r *round) {
 		}
 	}
 	b.failAll(bad.err)
-}
-
-// part is a batch of some items that goes on from where b is.
-func (b *batch) part(items []*item) *batch {
-	return &batch{items: items, lock: b.lock, settleBy: b.settleBy, duplicates: b.duplicates}
-}
-
-// halves splits a batch to find what is wrong with it.
-func (b *batch) halves() []*batch {
-	n := len(b.items) / 2
-	return []*batch{b.part(b.items[:n]), b.part(b.items[n:])}
-}
-
-// giveUp ends a batch whose tries or time are used up.
-func (b *batch) giveUp(err error) {
-	for _, it := range b.items {
-		switch class := sqldb.Classify(err); {
-		case it.done:
-		case it.inDoubt:
-			it.finish(Result{Outcome: Unknown, RetryAfter: retryAfter(Unknown, "")})
-		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-			it.reject(err)
-		case class == sqldb.ClassUnavailable:
-			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
-		default:
-			it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
-		}
-	}
-}
-
-// failAll ends a batch with a fault.
-func (b *batch) failAll(err error) {
-	for _, it := range b.items {
-		if !it.done {
-			it.reject(fmt.Errorf("write: %w", err))
-		}
-	}
 }

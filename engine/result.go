@@ -22,7 +22,8 @@ type Transition struct {
 	MachineVersion string          `json:"machine_version"`
 	At             time.Time       `json:"at"` // UTC, microseconds
 
-	nonce int64 // drawn per call: tells a settled commit from a twin's
+	nonce int64 // drawn per try: tells a settled commit from a twin's
+	cut   bool  // Input is too long to have been read along
 }
 
 // Refused is one guard or action that said no.

@@ -27,6 +27,8 @@ type rowType struct {
 	touched []*schema.Field // columns that carry the time of the last change
 	intID   bool
 
+	creatable []*schema.Field // columns that a creation gives
+
 	selects selects
 
 	// What needs the row's Go type.
@@ -86,9 +88,14 @@ func (r *rowType) fields(parsed *schema.Schema) error {
 	driven := map[string]**schema.Field{"id": &r.id, "state": &r.state, "version": &r.version}
 	for _, f := range parsed.Fields {
 		tag, tagged := f.Tag.Lookup("engine")
+		derived := tag == tagDerived
+		if derived && f.DBName == "" {
+			mistake("field %s is tagged %q but has no column", f.Name, tag)
+		}
+		tagged = tagged && !derived
 		switch place := driven[tag]; {
 		case tagged && place == nil:
-			mistake("field %s: engine tag %q: want id, state or version", f.Name, tag)
+			mistake("field %s: engine tag %q: want id, state, version or derived", f.Name, tag)
 		case tagged && *place != nil:
 			mistake("fields %s and %s are both tagged %q", (*place).Name, f.Name, tag)
 		case tagged && f.DBName == "":
@@ -110,6 +117,7 @@ func (r *rowType) fields(parsed *schema.Schema) error {
 	if len(mistakes) > 0 {
 		return errors.Join(mistakes...)
 	}
+	r.creatable = r.columnsGiven(parsed)
 	return r.trust()
 }
 
@@ -252,19 +260,46 @@ func equalValues(a, b driver.Value) bool {
 	return a == b
 }
 
-// canonical is a new row as the input of its own creation, for events that declare no input: every
-// column but the key, the driven ones and the times that gorm fills in.
-func (r *rowType) canonical(row any) (json.RawMessage, error) {
-	content := map[string]any{}
-	for _, f := range r.others {
-		if f.AutoCreateTime > 0 || f == r.id {
+// tagDerived marks a column that whoever makes a row draws or looks up, such as a reference or today's
+// price: it is no part of what makes two requests for a row the same.
+const tagDerived = "derived"
+
+// columnsGiven are the columns that say what a creation asks for: all that can be created but the key,
+// the driven ones, the derived ones and the times that gorm fills in.
+func (r *rowType) columnsGiven(parsed *schema.Schema) []*schema.Field {
+	var given []*schema.Field
+	for _, f := range parsed.Fields {
+		driven := f == r.id || f == r.state || f == r.version
+		driven = driven || f.Tag.Get("engine") == tagDerived
+		if f.DBName != "" && f.Creatable && !driven && f.AutoCreateTime == 0 && f.AutoUpdateTime == 0 {
+			given = append(given, f)
+		}
+	}
+	return given
+}
+
+// given is what the caller says with a new row, as JSON by column; nil if that is nothing. A column at
+// its zero value is not given: the database's default or an action may fill it.
+func (r *rowType) given(row any) ([]byte, error) {
+	var content map[string]any
+	for _, f := range r.creatable {
+		if in(row, f).IsZero() {
 			continue
 		}
 		v, err := columnValue(f, row)
 		if err != nil {
 			return nil, err
 		}
+		if at, ok := v.(time.Time); ok {
+			v = at.UTC().Truncate(time.Microsecond) // as it is stored
+		}
+		if content == nil {
+			content = map[string]any{}
+		}
 		content[f.DBName] = v
+	}
+	if content == nil {
+		return nil, nil
 	}
 	return json.Marshal(content) // sorts the columns
 }

@@ -19,7 +19,7 @@ CREATE TABLE engine_transitions (
   source          VARBINARY(128) NOT NULL COMMENT 'who asked; call where the caller gave no key',
   seq             VARBINARY(255) NOT NULL COMMENT 'the asker''s own number for the request',
   fingerprint     BINARY(32)     NOT NULL COMMENT 'SHA-256 of machine, subject, event and canonical input',
-  nonce           BIGINT         NOT NULL COMMENT 'drawn per call: tells a settled commit from a twin''s',
+  nonce           BIGINT         NOT NULL COMMENT 'drawn per try: tells a settled commit from a twin''s',
   actor           VARCHAR(190)   NOT NULL COMMENT 'who is shown as having done it',
   reason          VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',
   input           MEDIUMTEXT              COMMENT 'canonical input as JSON; null where the event takes none',

@@ -59,6 +59,8 @@ func (e *Engine) Committed(results ...Result) {
 
 func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 	var last error
+	b := &batch{items: []*item{it}}
+	b.begin()
 	lock := lockRows
 	for range triesTx {
 		name := savepoint()
@@ -71,7 +73,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 			if last = tx.Release(ctx, name); last != nil {
 				break
 			}
-			r.answerAll(&batch{})
+			r.answerAll(b)
 			return
 		}
 		if err := tx.RollbackTo(ctx, name); err != nil {
@@ -87,7 +89,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 				it.reject(err)
 				return
 			case !taken:
-				(&batch{items: []*item{it}}).answerCulprit(bad[0], r)
+				b.answerCulprit(bad[0], r)
 				return
 			}
 			last = errLostRace // against its twin

@@ -47,12 +47,7 @@ func (w *world) scripted() bool {
 
 // sort puts the subjects into the order in which everybody locks rows.
 func (w *world) sort() {
-	slices.SortFunc(w.order, func(a, b *subject) int {
-		if c := strings.Compare(a.ref.machine, b.ref.machine); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ref.id, b.ref.id)
-	})
+	slices.SortFunc(w.order, func(a, b *subject) int { return a.ref.compare(b.ref) })
 }
 
 // write carries out a round's moves in a transaction, always in the same order of tables: subjects,

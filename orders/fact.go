@@ -22,10 +22,10 @@ type Fact struct {
 	Reference     string        `json:"reference"`      // as the provider repeats it
 	Amount        int64         `json:"amount"`         // minor units of Currency
 	Currency      string        `json:"currency"`
-	PaymentID     string        `json:"payment_id"`     // whose reference it is; "" if unknown or undecided
-	OrderID       string        `json:"order_id"`       // of that payment
-	AppliedAmount int64         `json:"applied_amount"` // credited to the order
-	DeskAmount    int64         `json:"desk_amount"`    // waits for a person
+	PaymentID     string        `engine:"derived" json:"payment_id"` // whose reference it is; "" if unknown or undecided
+	OrderID       string        `engine:"derived" json:"order_id"`   // of that payment
+	AppliedAmount int64         `json:"applied_amount"`              // credited to the order
+	DeskAmount    int64         `json:"desk_amount"`                 // waits for a person
 	DeskReason    DeskReason    `json:"desk_reason,omitempty"`
 	CreatedAt     time.Time     `json:"created_at"` // when it was received
 	UpdatedAt     time.Time     `json:"updated_at"`

@@ -17,9 +17,9 @@ type Payment struct {
 	Version       int64        `gorm:"<-:create" engine:"version" json:"version"`
 	OrderID       string       `json:"order_id"`
 	Provider      string       `json:"provider"`
-	Reference     string       `json:"reference"` // what the provider is told; cannot be guessed
-	Amount        int64        `json:"amount"`    // minor units of Currency
-	Currency      string       `json:"currency"`
+	Reference     string       `engine:"derived" json:"reference"` // what the provider is told; cannot be guessed
+	Amount        int64        `engine:"derived" json:"amount"`    // minor units of Currency
+	Currency      string       `engine:"derived" json:"currency"`
 	TransactionID string       `json:"transaction_id"` // the provider's number of the capture; "" before it
 	CreatedAt     time.Time    `json:"created_at"`
 	UpdatedAt     time.Time    `json:"updated_at"`

@@ -62,8 +62,6 @@ var corruptions = []corruption{
 	{"an input was changed", []string{`UPDATE engine_transitions SET input = '{"label":"three"}' WHERE subject = 'b1' AND version = 3`},
 		[]string{"I5 box b1 3"}},
 	{"an input was lost", []string{`UPDATE engine_transitions SET input = NULL WHERE subject = 'b1' AND version = 3`}, []string{"I5 box b1 3"}},
-	{"the input of a creation was changed", []string{`UPDATE engine_transitions SET input = '{}' WHERE subject = 'b1' AND version = 1`},
-		[]string{"I5 box b1 1"}},
 	{"a fingerprint was changed", []string{`UPDATE engine_transitions SET fingerprint = ` + zeros + ` WHERE subject = 'b1' AND version = 4`},
 		[]string{"I5 box b1 4"}},
 	{"a fingerprint of an adoption was changed", []string{`UPDATE engine_transitions SET fingerprint = ` + zeros + ` WHERE subject = 'old2'`},

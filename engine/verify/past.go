@@ -125,14 +125,11 @@ func (w *walk) scan(rows *sql.Rows, pasts map[string]*past) error {
 }
 
 // fits reports whether a fingerprint is that of the request as it is stored. The engine's own function
-// is not called, so that a change of it shows here. The fingerprint of a creation whose event declares
-// no input was taken from the new row, which has changed since; it is taken on trust.
+// is not called, so that a change of it shows here. The fingerprint of a creation covers the new row,
+// which has changed since; it is taken on trust.
 func fits(machine, subject string, version int64, event string, input, print []byte) bool {
 	if version == 1 && event != eventAdopt {
-		if input == nil {
-			return true
-		}
-		subject = ""
+		return true
 	}
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(machine), []byte(subject), []byte(event), input} {

@@ -49,9 +49,9 @@ type Notification struct {
 	Type      string       `json:"type"`
 	OrderID   string       `json:"order_id"`
 	Channel   string       `json:"channel"`
-	Recipient string       `json:"recipient"`
-	Title     string       `json:"title"`
-	Text      string       `json:"text"`
+	Recipient string       `engine:"derived" json:"recipient"`
+	Title     string       `engine:"derived" json:"title"`
+	Text      string       `engine:"derived" json:"text"`
 	Tries     int          `json:"tries"`
 	NextAt    time.Time    `json:"next_at"`
 	Problem   string       `json:"problem,omitempty"`
