@@ -118,7 +118,7 @@ func (e *Engine) run(ctx context.Context, items []*item) {
 
 // try runs one transaction for a batch and returns what is left to do, in order.
 func (e *Engine) try(ctx context.Context, b *batch) []*batch {
-	if b.begin() == 0 {
+	if b.claim() == 0 {
 		return nil
 	}
 	ctx, cancel := b.context(ctx)

@@ -28,9 +28,9 @@ type batch struct {
 	duplicates int // tries that met a taken key
 }
 
-// begin drops the items that have their answer and claims the others for this batch. It returns how
+// claim drops the items that have their answer and takes the others for this batch. It returns how
 // many there are.
-func (b *batch) begin() int {
+func (b *batch) claim() int {
 	open := make([]*item, 0, len(b.items))
 	for _, it := range b.items {
 		if !it.done {

@@ -325,7 +325,7 @@ func (w *world) compute(mv *move, before any) (verdict, bool) {
 func (w *world) actionFailed(mv *move, name string, err error) verdict {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
-		return mv.item.fault(fmt.Errorf("action %s: %w", name, err))
+		return mv.item.fault(&ActionError{Action: name, Err: err})
 	}
 	v := w.answer(mv.item, mv.subject, Illegal, GuardRefused, nil)
 	v.result.Refused = []Refused{{Guard: name, Reason: refusal.Reason}}

@@ -103,3 +103,15 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("%s panicked: %v", e.Where, e.Value) }
+
+// ActionError is an error of an action that is no Refusal: a fault of its own request. What it wraps is
+// the user's, so it says nothing about the engine's database, whatever its text or type.
+type ActionError struct {
+	Action string
+	Err    error
+}
+
+func (e *ActionError) Error() string { return fmt.Sprintf("action %s: %v", e.Action, e.Err) }
+
+// Unwrap returns what the action returned.
+func (e *ActionError) Unwrap() error { return e.Err }

@@ -38,6 +38,7 @@ func (c culprits) Unwrap() error { return c[0].err }
 // been rolled back, or its COMMIT is in doubt.
 func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error) []*batch {
 	b.failure = err
+	b.claim() // some refusals have been answered already
 	var bad culprits
 	var commit *sqldb.CommitError
 	class := sqldb.Classify(err)

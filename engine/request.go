@@ -47,7 +47,7 @@ type Request struct {
 
 	Actor  string // who is shown in history; at most 190 characters, may be empty
 	Reason string // at most 1,000 characters
-	Lane   string // batching lane; "" means by subject
+	Lane   string // batching lane; "" means by subject. Requests for one subject keep their order within one lane only
 
 	ForUpdate bool // lock the subject's row by primary key before deciding
 	DryRun    bool // decide and answer, write nothing at all

@@ -60,7 +60,7 @@ func (e *Engine) Committed(results ...Result) {
 func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 	var last error
 	b := &batch{items: []*item{it}}
-	b.begin()
+	b.claim()
 	lock := lockRows
 	for range triesTx {
 		name := savepoint()

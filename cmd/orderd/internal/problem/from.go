@@ -23,6 +23,8 @@ func From(err error) *Problem {
 	var request *engine.RequestError
 	var input *orders.BadInput
 	var endpoint *webhook.BadInput
+	var action *engine.ActionError
+	var panicked *engine.PanicError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -50,6 +52,8 @@ func From(err error) *Problem {
 		return New(BadRequest, "%v", err)
 	case errors.Is(err, engine.ErrNotFound):
 		return New(NotFound, "%v", err)
+	case errors.As(err, &action), errors.As(err, &panicked): // whatever they wrap, it is not about the database
+		return New(Internal, "a fault of the daemon").Because(err)
 	}
 	switch sqldb.Classify(err) {
 	case sqldb.ClassUnavailable, sqldb.ClassConflict, sqldb.ClassLockWait, sqldb.ClassCanceled:

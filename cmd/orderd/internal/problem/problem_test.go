@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -50,6 +52,14 @@ func TestStatuses(t *testing.T) {
 		TooLarge: 413, RateLimited: 429, Internal: 500,
 	} {
 		require.Equal(t, status, New(code, "x").Status, code)
+	}
+}
+
+// What the user's own code met is not about the database, whatever it wraps.
+func TestAnErrorOfAnActionIsAFaultWhateverItWraps(t *testing.T) {
+	for _, err := range []error{io.EOF, context.DeadlineExceeded, &net.OpError{Op: "read", Err: io.EOF}} {
+		require.Equal(t, Internal, From(fmt.Errorf("ship: %w", &engine.ActionError{Action: "call_carrier", Err: err})).Code, "%v", err)
+		require.Equal(t, Unavailable, From(fmt.Errorf("read: %w", err)).Code, "%v", err)
 	}
 }
 
