@@ -42,6 +42,8 @@ func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	if !opts.Calm {
 		faults.Decide(weather(opts.Seed))
 	}
+	var answers Answers
+	a = answers.Through(a)
 	for n, p := range covering(paths(kit.Machine.Describe(), walkPathsMax)) {
 		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 1_000_000 + n, opts: opts}
 		s.moved = sync.NewCond(&s.mu)
@@ -52,6 +54,7 @@ func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	}
 	faults.Decide(nil)
 	closeEngine(t, e)
+	answers.Check(t, db)
 	checkDatabase(t, db, kit)
 }
 
