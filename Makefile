@@ -14,7 +14,7 @@ export GIT_CONFIG_VALUE_0 := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build lint generate generated fmt packages
+.PHONY: help run test mutants build lint generate generated fmt packages
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -26,6 +26,9 @@ run: ## run orderd on demo data, ready in a browser
 # makes the rig a child of make, so that it ends when make is killed.
 test: packages lint generated build .cache/rig ## check and test everything, on private servers
 	@exec .cache/rig -- env CGO_ENABLED=1 go test -race -shuffle=on -timeout=20m ./... 2>&1
+
+mutants: packages .cache/rig ## make small mistakes in the source and say which no test notices (takes an hour)
+	@exec .cache/rig -- go run ./internal/mutate 2>&1
 
 build: ## build bin/orderd
 	go build -trimpath -o bin/orderd ./cmd/orderd

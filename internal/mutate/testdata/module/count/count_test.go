@@ -1,0 +1,22 @@
+package count
+
+import "testing"
+
+func TestCounterIsFullAtItsLimit(t *testing.T) {
+	c := &Counter{limit: 1}
+	if c.Add() != nil || c.Add() == nil {
+		t.Fatal("not full after one")
+	}
+}
+
+func TestMaxIsTheLarger(t *testing.T) {
+	if Max(1, 2) != 2 || Max(2, 1) != 2 {
+		t.Fatal("not 2")
+	}
+}
+
+func TestDownEnds(t *testing.T) {
+	if Down(3) != 0 {
+		t.Fatal("not 0")
+	}
+}

@@ -1,0 +1,2 @@
+// Package twice has the tests that another package lacks.
+package twice

@@ -1,0 +1,13 @@
+package twice
+
+import (
+	"testing"
+
+	"example.com/module/count"
+)
+
+func TestOneOfTwoIsNotBoth(t *testing.T) {
+	if count.Both(true, false) {
+		t.Fatal("both")
+	}
+}
