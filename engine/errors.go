@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"example.com/orderd/internal/sqldb"
 )
 
 // The sentinels, one per outcome that is not a success. Use errors.Is; errors.As with *Error gives
@@ -20,6 +22,10 @@ var (
 	// ErrBadRequest matches a request that cannot be asked: an unknown machine, a malformed key or
 	// input. It is no outcome: nothing was looked up, nothing is kept.
 	ErrBadRequest = errors.New("bad request")
+
+	// ErrTxEnded matches what ApplyTx returns when the caller's transaction is over: the database has
+	// rolled it back, as after a deadlock, or nobody can tell. Run the whole transaction again.
+	ErrTxEnded = sqldb.ErrEnded
 )
 
 var sentinels = map[Outcome]error{

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ const (
 
 // journal keeps attempts. A refusal is durable before its caller is answered; repeats of a known
 // attempt are counted in memory and written each second. It never changes an answer: what it cannot
-// write it logs.
+// write it logs. What that does to a caller's transaction is told (recordIn).
 type journal struct {
 	e *Engine
 
@@ -80,23 +79,13 @@ func (j *journal) record(ctx context.Context, items []*item) {
 	}
 }
 
-// recordIn writes one answer into the caller's transaction.
-func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) {
+// recordIn writes one answer into the caller's transaction. After an error the caller must find out
+// what is left of that.
+func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 	if !journalled(it.result) {
-		return
+		return nil
 	}
-	name := savepoint()
-	err := tx.Savepoint(ctx, name)
-	if err == nil {
-		if err = j.write(ctx, tx, []*Attempt{j.attempt(it)}); err == nil {
-			err = tx.Release(ctx, name)
-		} else if back := tx.RollbackTo(ctx, name); back != nil {
-			err = fmt.Errorf("%w; %w", err, back)
-		}
-	}
-	if err != nil {
-		j.e.cfg.Logger.Error("an attempt could not be journalled", "error", err)
-	}
+	return j.write(ctx, tx, []*Attempt{j.attempt(it)})
 }
 
 // isFresh reports whether an attempt must be written now. The repeat of a known one, and whatever is

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -14,37 +12,63 @@ import (
 // triesTx bounds deciding again inside a caller's transaction.
 const triesTx = 3
 
-var savepoints atomic.Uint64
-
-// savepoint is a name not used before: one of the same name would replace an outer savepoint.
-func savepoint() string { return fmt.Sprintf("engine_%d", savepoints.Add(1)) }
-
 // ApplyTx answers one request inside the caller's own transaction: a *gorm.DB from Begin or
 // Transaction, or the handle that Exec is given. It matches ErrBadRequest if tx is in no
-// transaction. A refusal leaves the transaction as it was and usable; a fault may have ended it, so
-// the caller must roll back. The engine neither retries nor settles here: that is the caller's, with
-// the same key. Attempts are journalled in the same transaction. After COMMIT the caller says
-// Committed, so that observers hear of it; inside Exec the engine does that itself.
+// transaction. A refusal leaves the transaction as it was and usable. So does a fault, unless it
+// matches ErrTxEnded: then nothing of the transaction is left, and whatever follows on its handles
+// fails. The engine neither retries nor settles here: that is the caller's, with the same key. Attempts
+// are journalled in the same transaction. After COMMIT the caller says Committed, so that observers
+// hear of it; inside Exec the engine does that itself.
 func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, error) {
 	it := e.prepare(r)
 	joined, err := sqldb.Join(tx)
-	switch {
-	case err != nil:
+	if err != nil {
 		it.reject(&RequestError{Field: "tx", Problem: "cannot be used", Cause: err})
-	case it.done:
-	case r.DryRun:
-		e.rehearse(ctx, joined, it)
-	default:
-		e.applyIn(ctx, joined, it)
+		return it.result, it.result.Err()
 	}
-	if err == nil {
-		e.placeUnplaced(ctx, joined, []*item{it})
-		e.journal.recordIn(ctx, joined, it)
-		if c := carrierOf(ctx); c != nil {
-			c.items = append(c.items, it)
+	if it.result.err == nil {
+		if err := e.answerIn(ctx, joined, it); err != nil {
+			it.reject(err)
 		}
 	}
+	if c := carrierOf(ctx); c != nil {
+		c.items = append(c.items, it)
+	}
 	return it.result, it.result.Err()
+}
+
+// answerIn answers one item behind a savepoint. An error says that there is no transaction any more, or
+// that it cannot be told what is left of it, whatever the item's answer was.
+func (e *Engine) answerIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	before, err := tx.Savepoint(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case it.done:
+	case it.req.DryRun:
+		e.rehearse(ctx, tx, it)
+	default:
+		if err := e.applyIn(ctx, tx, before, it); err != nil {
+			return err
+		}
+	}
+	e.placeUnplaced(ctx, tx, []*item{it})
+	if tx.Err() != nil { // of a read: nothing is written but what applyIn has answered for
+		if err := before.Restore(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.journal.recordIn(ctx, tx, it); err != nil {
+		if err := before.Restore(ctx); err != nil {
+			return err
+		}
+		e.cfg.Logger.Error("an attempt could not be journalled", "error", err)
+	}
+	return before.Release(ctx)
 }
 
 // Committed tells observers of results that ApplyTx gave in a transaction that has since committed.
@@ -57,40 +81,33 @@ func (e *Engine) Committed(results ...Result) {
 	}
 }
 
-func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
+// applyIn answers an item, or returns an error if the transaction has ended.
+func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepoint, it *item) error {
 	var last error
 	b := &batch{items: []*item{it}}
 	b.claim()
 	lock := lockRows
 	for range triesTx {
-		name := savepoint()
-		if last = tx.Savepoint(ctx, name); last != nil {
-			break
-		}
 		var r *round
-		r, last = e.tryIn(ctx, tx, it, lock)
-		if last == nil {
-			if last = tx.Release(ctx, name); last != nil {
-				break
-			}
+		if r, last = e.tryIn(ctx, tx, it, lock); last == nil {
 			r.answerAll(b)
-			return
+			return nil
 		}
-		if err := tx.RollbackTo(ctx, name); err != nil {
-			it.reject(fmt.Errorf("%w; the transaction cannot go on: %w", last, err))
-			return
+		if err := before.Restore(ctx); err != nil {
+			return err
 		}
 		var bad culprits
 		lock = lockAll
 		if errors.As(last, &bad) {
 			r.w.lock = lock
-			switch taken, err := r.w.keyTaken(ctx, tx, it); {
-			case err != nil:
+			taken, err := r.w.keyTaken(ctx, tx, it)
+			if err != nil {
 				it.reject(err)
-				return
-			case !taken:
+				return nil
+			}
+			if !taken {
 				b.answerCulprit(bad[0], r)
-				return
+				return nil
 			}
 			last = errLostRace // against its twin
 			continue
@@ -101,9 +118,10 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, it *item) {
 	}
 	if lostRace(last) {
 		it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
-		return
+		return nil
 	}
 	it.reject(last)
+	return nil
 }
 
 // tryIn decides and writes once. What is not a move is decided again on locking reads, because in a

@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 
+	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 )
 
 // ErrNoTransaction says that a handle is in no transaction.
 var ErrNoTransaction = errors.New("sqldb: the gorm handle is in no transaction")
 
-// Join adopts the caller's own transaction. The Tx never commits and never rolls it back. A
-// handle that came from Tx.Gorm leads back to its Tx.
+// Join adopts the caller's own transaction. The Tx never commits it, and rolls it back only once it is
+// over (ErrEnded). A handle that came from Tx.Gorm leads back to its Tx.
 func Join(tx *gorm.DB) (*Tx, error) {
 	dialect, err := dialectOf(tx)
 	if err != nil {
@@ -38,42 +40,120 @@ func Join(tx *gorm.DB) (*Tx, error) {
 	if _, ok := tx.Plugins["gorm:db_resolver"]; ok {
 		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: use one without it")
 	}
-	return newTx(dialect, tx, pool, nil), nil
+	joined := newTx(dialect, tx, pool, nil)
+	joined.theirs = tx
+	return joined, nil
 }
 
-// Savepoint marks this point of the transaction.
-func (tx *Tx) Savepoint(ctx context.Context, name string) error {
-	_, err := tx.exec(ctx, "SAVEPOINT "+quote(name), nil)
+// ErrEnded says that a transaction is over although nobody has asked for its end: the server has rolled
+// it back, or its connection is lost, or what was done in it cannot be undone by halves.
+var ErrEnded = errors.New("the database has ended the transaction")
+
+// Savepoint is a point of a transaction that can be restored.
+type Savepoint struct {
+	tx   *Tx
+	name string
+}
+
+var savepoints atomic.Uint64
+
+// Savepoint marks this point of the transaction. It also asks whether the caller's transaction is still
+// open: after an error that the caller has overlooked, servers commit each statement by itself, and
+// make no savepoint without a word. The error of a transaction that is over matches ErrEnded.
+func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	s := &Savepoint{tx: tx, name: quote(fmt.Sprintf("engine_%d", savepoints.Add(1)))} // never one of the caller's
+	if tx.failed() != nil {
+		return nil, tx.over(tx.err)
+	}
+	if tx.dialect == SQLite && tx.theirs != nil {
+		if err := tx.begun(ctx); err != nil {
+			return nil, tx.over(err)
+		}
+	}
+	if _, err := tx.pool.ExecContext(ctx, "SAVEPOINT "+s.name); err != nil {
+		return nil, tx.over(err)
+	}
+	if tx.dialect == MySQL && tx.theirs != nil {
+		if _, err := tx.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+s.name); err != nil {
+			return nil, tx.over(err)
+		}
+	}
+	return s, nil
+}
+
+// sqliteError is SQLite's code of a statement that makes no sense.
+const sqliteError = 1
+
+// begun tells whether SQLite is in a transaction, in which another BEGIN is an error. A savepoint
+// proves nothing there: outside of a transaction it begins one, and its release commits.
+func (tx *Tx) begun(ctx context.Context) error {
+	_, err := tx.pool.ExecContext(ctx, "BEGIN")
+	if err == nil {
+		_, err = tx.pool.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(errors.New("no transaction is open"), err)
+	}
+	if code, ok := sqliteCode(err); ok && code == sqliteError {
+		return nil
+	}
 	return err
 }
 
-// Release forgets a savepoint.
-func (tx *Tx) Release(ctx context.Context, name string) error {
-	_, err := tx.exec(ctx, "RELEASE SAVEPOINT "+quote(name), nil)
-	return err
+// Release forgets the savepoint. Its error matches ErrEnded.
+func (s *Savepoint) Release(ctx context.Context) error {
+	s.tx.mu.Lock()
+	defer s.tx.mu.Unlock()
+	if s.tx.failed() != nil {
+		return s.tx.over(s.tx.err)
+	}
+	if _, err := s.tx.pool.ExecContext(ctx, "RELEASE SAVEPOINT "+s.name); err != nil {
+		return s.tx.over(err)
+	}
+	return nil
 }
 
-// RollbackTo undoes everything since the savepoint and clears the error that stuck. When the
-// server has ended the transaction, the error stays and is returned: nothing must follow. It
+// Restore undoes everything since the savepoint and clears the error that stuck. That the savepoint is
+// still there is what proves that the transaction is; if it is not, the error matches ErrEnded. Restore
 // works for a caller whose ctx has ended, too.
-func (tx *Tx) RollbackTo(ctx context.Context, name string) error {
+func (s *Savepoint) Restore(ctx context.Context) error {
+	tx := s.tx
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	stuck := tx.failed()
-	switch Classify(stuck) {
-	case ClassConflict, ClassUnavailable, ClassUnknown:
-		if _, isSQLite := sqliteCode(stuck); !isSQLite { // SQLite keeps it, or forgets the savepoint
-			return stuck
-		}
+	if tx.ended || endsTransaction(stuck) {
+		return tx.over(stuck)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
 	defer cancel()
-	if _, err := tx.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+quote(name)); err != nil {
-		if tx.err == nil {
-			tx.err = err
+	if _, err := tx.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+s.name); err != nil {
+		if stuck == nil {
+			return tx.over(err)
 		}
-		return err
+		return tx.over(fmt.Errorf("%w (and what preceded it cannot be restored: %w)", stuck, err))
 	}
 	tx.err = nil
 	return nil
+}
+
+// endsTransaction tells whether the server has rolled the whole transaction back with an error: a
+// deadlock, or a snapshot that is too old. A connection that is lost answers no later statement either.
+func endsTransaction(err error) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && (e.Number == 1213 || e.Number == 1020)
+}
+
+// over ends a transaction that must not go on, and says so. A caller's own is rolled back: whatever
+// follows on any of its handles then fails, and so does COMMIT, where the server would commit each
+// statement by itself.
+func (tx *Tx) over(why error) error {
+	if tx.err == nil {
+		tx.err = why
+	}
+	if tx.theirs != nil && !tx.ended {
+		_ = within(rollbackLimit, tx.pool.(gorm.TxCommitter).Rollback) // most often there is nothing left to roll back
+		_ = tx.theirs.AddError(fmt.Errorf("%w: %w", ErrEnded, why))
+	}
+	tx.ended = true
+	return fmt.Errorf("%w: %w", ErrEnded, why)
 }

@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -38,7 +39,7 @@ func TestJoinRefusesAHandleOutsideTransactions(t *testing.T) {
 	})
 }
 
-func TestRollbackToUndoesARefusalAndKeepsTheTransaction(t *testing.T) {
+func TestRestoringASavepointUndoesARefusalAndKeepsTheTransaction(t *testing.T) {
 	everyGorm(t, func(t *testing.T, g *gorm.DB, db *sqldb.DB) {
 		for _, session := range []*gorm.DB{g, g.Session(&gorm.Session{PrepareStmt: true}), g.Where("1 = 0")} {
 			require.NoError(t, g.Exec("DELETE FROM orders").Error)
@@ -46,66 +47,123 @@ func TestRollbackToUndoesARefusalAndKeepsTheTransaction(t *testing.T) {
 				require.NoError(t, own.Session(&gorm.Session{NewDB: true}).Exec(insertOrder, "mine").Error)
 				tx, err := sqldb.Join(own)
 				require.NoError(t, err)
-				require.NoError(t, tx.Savepoint(ctx, "before"))
-				_, err = tx.Exec(ctx, insertOrder, "theirs")
+				before, err := tx.Savepoint(ctx)
 				require.NoError(t, err)
-				_, err = tx.Exec(ctx, insertOrder, "theirs")
-				require.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(err))
-				require.Error(t, tx.Err())
-				require.NoError(t, tx.RollbackTo(ctx, "before"))
-				require.NoError(t, tx.Err())
+				for range 2 { // it can be restored again
+					_, err = tx.Exec(ctx, insertOrder, "theirs")
+					require.NoError(t, err)
+					_, err = tx.Exec(ctx, insertOrder, "theirs")
+					require.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(err))
+					require.Error(t, tx.Err())
+					require.NoError(t, before.Restore(ctx))
+					require.NoError(t, tx.Err())
+				}
 				_, err = tx.Exec(ctx, insertOrder, "after")
 				require.NoError(t, err)
-				return tx.Release(ctx, "before")
+				return before.Release(ctx)
 			}))
 			assert.Equal(t, "after,mine", value[string](t, db, "SELECT GROUP_CONCAT(id) FROM (SELECT id FROM orders ORDER BY id) x"))
 		}
 	})
 }
 
-func TestRollbackToFailsWhenTheServerEndedTheTransaction(t *testing.T) {
-	everyGorm(t, func(t *testing.T, g *gorm.DB, db *sqldb.DB) {
-		own := g.Begin()
-		tx, err := sqldb.Join(own)
-		require.NoError(t, err)
-		require.NoError(t, tx.Savepoint(ctx, "before"))
-		require.NoError(t, own.Exec("ROLLBACK").Error) // as a server does
-		stuck := tx.Fail(assert.AnError)
-		require.Error(t, tx.RollbackTo(ctx, "before"))
-		_, err = tx.Exec(ctx, insertOrder, "ghost")
-		require.Same(t, stuck, err)
-		own.Rollback()
-		assert.Zero(t, orders(t, db))
-	})
+// ghosts tries to write on every handle of a transaction that is over, and to commit it.
+func ghosts(t *testing.T, db *sqldb.DB, own *gorm.DB, others ...*gorm.DB) {
+	t.Helper()
+	for i, handle := range append(others, own, own.Session(&gorm.Session{NewDB: true})) {
+		require.Error(t, handle.Exec(insertOrder, fmt.Sprintf("ghost%d", i)).Error)
+	}
+	_, err := sqldb.Join(own)
+	require.ErrorIs(t, err, sqldb.ErrEnded)
+	require.Error(t, own.Commit().Error)
+	require.Zero(t, orders(t, db))
 }
 
-// After these the server has ended the transaction, whatever it says to the next statement.
-func TestRollbackToNeverTrustsATransactionThatWasLost(t *testing.T) {
-	everyGorm(t, func(t *testing.T, g *gorm.DB, _ *sqldb.DB) {
-		for _, lost := range []error{&mysql.MySQLError{Number: 1213}, &mysql.MySQLError{Number: 1020}, mysql.ErrInvalidConn} {
-			own := g.Begin()
-			tx, err := sqldb.Join(own)
-			require.NoError(t, err)
-			require.NoError(t, tx.Savepoint(ctx, "before"))
-			require.Same(t, lost, tx.Fail(lost))
-			require.Same(t, lost, tx.RollbackTo(ctx, "before"))
-			require.Same(t, lost, tx.Err())
-			require.NoError(t, own.Rollback().Error)
+func TestATransactionThatTheServerHasEndedFailsOnEveryHandleFromThenOn(t *testing.T) {
+	everyGorm(t, func(t *testing.T, g *gorm.DB, db *sqldb.DB) {
+		for name, end := range map[string]func(own *gorm.DB, tx *sqldb.Tx, before *sqldb.Savepoint) error{
+			"a deadlock": func(own *gorm.DB, tx *sqldb.Tx, before *sqldb.Savepoint) error {
+				require.NoError(t, own.Exec("ROLLBACK").Error) // as the server does
+				deadlock := &mysql.MySQLError{Number: 1213}
+				require.Same(t, deadlock, tx.Fail(deadlock))
+				_, err := tx.Exec(ctx, insertOrder, "ghost")
+				require.Same(t, deadlock, err)
+				return before.Restore(ctx)
+			},
+			"a snapshot that is too old": func(own *gorm.DB, tx *sqldb.Tx, before *sqldb.Savepoint) error {
+				_ = tx.Fail(&mysql.MySQLError{Number: 1020})
+				return before.Restore(ctx)
+			},
+			"a lock wait that ended more than its statement": func(own *gorm.DB, tx *sqldb.Tx, before *sqldb.Savepoint) error {
+				require.NoError(t, own.Exec("ROLLBACK").Error)
+				_ = tx.Fail(&mysql.MySQLError{Number: 1205})
+				return before.Restore(ctx)
+			},
+			"an end that nobody has told, when restoring": func(own *gorm.DB, _ *sqldb.Tx, before *sqldb.Savepoint) error {
+				require.NoError(t, own.Exec("ROLLBACK").Error)
+				return before.Restore(ctx)
+			},
+			"an end that nobody has told, when releasing": func(own *gorm.DB, _ *sqldb.Tx, before *sqldb.Savepoint) error {
+				require.NoError(t, own.Exec("ROLLBACK").Error)
+				return before.Release(ctx)
+			},
+			"an end that nobody has told, when beginning": func(own *gorm.DB, tx *sqldb.Tx, _ *sqldb.Savepoint) error {
+				require.NoError(t, own.Exec("ROLLBACK").Error)
+				_, err := tx.Savepoint(ctx)
+				return err
+			},
+			"an error that nobody has undone": func(_ *gorm.DB, tx *sqldb.Tx, before *sqldb.Savepoint) error {
+				require.Same(t, assert.AnError, tx.Fail(assert.AnError))
+				return before.Release(ctx)
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				own := g.Begin()
+				earlier := own.Session(&gorm.Session{NewDB: true})
+				require.NoError(t, own.Exec(insertOrder, "mine").Error)
+				tx, err := sqldb.Join(own)
+				require.NoError(t, err)
+				before, err := tx.Savepoint(ctx)
+				require.NoError(t, err)
+				require.ErrorIs(t, end(own, tx, before), sqldb.ErrEnded)
+				require.ErrorIs(t, before.Restore(ctx), sqldb.ErrEnded)
+				require.Error(t, tx.Err())
+				ghosts(t, db, own, earlier)
+			})
 		}
 	})
 }
 
-func TestRollbackToWorksForACallerWhoHasGone(t *testing.T) {
+func TestAClosureWhoseTransactionHasEndedDoesNotCommit(t *testing.T) {
+	everyGorm(t, func(t *testing.T, g *gorm.DB, db *sqldb.DB) {
+		for _, session := range []*gorm.DB{g, g.Session(&gorm.Session{PrepareStmt: true})} {
+			err := session.Transaction(func(own *gorm.DB) error {
+				require.NoError(t, own.Exec(insertOrder, "mine").Error)
+				return own.Transaction(func(nested *gorm.DB) error {
+					tx, err := sqldb.Join(nested.WithContext(ctx))
+					require.NoError(t, err)
+					_ = tx.Fail(&mysql.MySQLError{Number: 1213})
+					return nil // the caller looks away
+				})
+			})
+			require.Error(t, err)
+			require.Zero(t, orders(t, db))
+		}
+	})
+}
+
+func TestASavepointIsRestoredForACallerWhoHasGone(t *testing.T) {
 	everyGorm(t, func(t *testing.T, g *gorm.DB, _ *sqldb.DB) {
 		require.NoError(t, g.Transaction(func(own *gorm.DB) error {
 			tx, err := sqldb.Join(own)
 			require.NoError(t, err)
-			require.NoError(t, tx.Savepoint(ctx, "before"))
+			before, err := tx.Savepoint(ctx)
+			require.NoError(t, err)
 			gone, cancel := context.WithCancel(ctx)
 			cancel()
 			_, err = tx.Exec(gone, insertOrder, "a")
 			require.ErrorIs(t, err, context.Canceled)
-			return tx.RollbackTo(gone, "before")
+			return before.Restore(gone)
 		}))
 	})
 }

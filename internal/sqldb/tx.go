@@ -16,10 +16,12 @@ type Tx struct {
 	pool    gorm.ConnPool
 	handle  *gorm.DB // what Gorm hands out, on a guard
 	end     *ending  // nil when the transaction is the caller's to end
+	theirs  *gorm.DB // the caller's handle then
 
-	mu   sync.Mutex
-	err  error
-	open []*sql.Rows // results not yet known to have been read to their end
+	mu    sync.Mutex
+	err   error
+	ended bool        // by the server
+	open  []*sql.Rows // results not yet known to have been read to their end
 }
 
 func newTx(d Dialect, base *gorm.DB, pool gorm.ConnPool, end *ending) *Tx {
@@ -50,8 +52,15 @@ func (tx *Tx) Err() error {
 func (tx *Tx) Fail(err error) error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	if tx.err == nil {
+	return tx.stick(err)
+}
+
+func (tx *Tx) stick(err error) error {
+	if tx.err == nil && err != nil {
 		tx.err = err
+		if endsTransaction(err) {
+			_ = tx.over(err) // the error itself is what is told
+		}
 	}
 	return tx.err
 }
@@ -61,9 +70,7 @@ func (tx *Tx) Fail(err error) error {
 func (tx *Tx) failed() error {
 	reading := tx.open[:0]
 	for _, rows := range tx.open {
-		if err := rows.Err(); err != nil && tx.err == nil {
-			tx.err = err
-		}
+		_ = tx.stick(rows.Err())
 		if _, err := rows.Columns(); err == nil { // still open
 			reading = append(reading, rows)
 		}
