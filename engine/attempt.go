@@ -10,11 +10,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"example.com/orderd/internal/sqldb"
 )
 
-// Attempt is a request that moved nothing: a refusal, or a repeat of what has happened.
+// Bounds of what the journal keeps of one attempt; a request may say more.
+const (
+	attemptReasonMax  = 250 // characters of its reason, and of each refusal's
+	attemptRefusedMax = 10  // guards that refused it
+)
+
+// Attempt is a request that moved nothing: a refusal, or a repeat of what has happened. With the
+// detail NotKept it is many, of one outcome: those of a subject that are more than its share.
 type Attempt struct {
 	Machine      string    `json:"machine"`
 	Subject      string    `json:"subject"`
@@ -56,12 +64,34 @@ func (a *Attempt) identity() [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// TrimAttempts removes up to limit attempts last seen before the retention began and returns how
-// many it removed.
+// shortened cuts a text and shows that.
+func shortened(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// shortenedAll keeps the first of many guards that refused, and says how many there were.
+func shortenedAll(all []Refused) []Refused {
+	var kept []Refused
+	for i, no := range all {
+		if i == attemptRefusedMax {
+			return append(kept, Refused{Guard: "…", Reason: fmt.Sprintf("and %d more", len(all)-i)})
+		}
+		kept = append(kept, Refused{Guard: no.Guard, Reason: shortened(no.Reason, attemptReasonMax)})
+	}
+	return kept
+}
+
+// TrimAttempts removes up to limit attempts, at most 1,000, last seen longer ago than
+// Config.AttemptRetention, and returns how many it removed. Nothing else removes any: call it every
+// now and then, each time until it has removed fewer than limit.
 func (e *Engine) TrimAttempts(ctx context.Context, limit int) (int, error) {
 	var ids []any
+	before := e.cfg.Now().Add(-e.cfg.AttemptRetention)
 	err := e.db.Each(ctx, `SELECT id FROM engine_attempts WHERE last_at < ? ORDER BY last_at LIMIT `+strconv.Itoa(limited(limit)),
-		[]any{e.cfg.Now().Add(-e.cfg.AttemptRetention)}, func(rows *sql.Rows) error {
+		[]any{before}, func(rows *sql.Rows) error {
 			var id []byte
 			err := rows.Scan(&id)
 			ids = append(ids, id)
@@ -70,11 +100,15 @@ func (e *Engine) TrimAttempts(ctx context.Context, limit int) (int, error) {
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM engine_attempts WHERE id IN (?`+strings.Repeat(",?", len(ids)-1)+`)`, ids...)
+	err = e.db.Retry(ctx, func(tx *sqldb.Tx) error { // seen again meanwhile, an attempt stays
+		_, err := tx.Exec(ctx, `DELETE FROM engine_attempts WHERE id IN (?`+strings.Repeat(",?", len(ids)-1)+`) AND last_at < ?`,
+			append(ids, before)...)
 		return err
 	})
-	return len(ids), err
+	if err != nil {
+		return 0, err
+	}
+	return len(ids), nil
 }
 
 // AttemptQuery chooses a part of a subject's attempts.

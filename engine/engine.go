@@ -41,7 +41,7 @@ type Config struct {
 	Tries            int           // of one transaction before lost_race or unavailable; default 8, at most 100
 	Backoff          time.Duration // longest wait before the second try, doubling up to 100 ms; default 2 ms
 	Settle           time.Duration // how long an unknown COMMIT is settled before the answer is unknown; default 10 s
-	AttemptRetention time.Duration // how long journalled attempts are kept; default 90 days
+	AttemptRetention time.Duration // which attempts TrimAttempts leaves; default 90 days
 }
 
 // Observation tells of one answered request.

@@ -1,9 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,27 +16,26 @@ const (
 	journalSeenMax  = 10_000          // attempts remembered so that their repeats are only counted
 	journalFlush    = time.Second     // how long counts wait
 	journalPatience = 5 * time.Second // how long a refusal waits to be written
-	journalTrim     = time.Hour       // how often old attempts are looked for
-	journalTrimMax  = 1000            // old attempts removed at a time
 )
 
 // journal keeps attempts. A refusal is durable before its caller is answered; repeats of a known
-// attempt are counted in memory and written each second. It never changes an answer: what it cannot
-// write it logs. What that does to a caller's transaction is told (recordIn).
+// attempt, and what is more than a subject's share, are counted in memory and written each second. It
+// never changes an answer: what it cannot write it logs. What that does to a caller's transaction is
+// told (recordIn).
 type journal struct {
 	e *Engine
 
 	mu      sync.Mutex
 	seen    map[[16]byte]bool
 	counted map[[16]byte]*Attempt
+	tallies tallies
 	timer   *time.Timer
 	closed  bool
-	trimmed time.Time
 	writing sync.WaitGroup
 }
 
 func newJournal(e *Engine) *journal {
-	return &journal{e: e, seen: map[[16]byte]bool{}, counted: map[[16]byte]*Attempt{}}
+	return &journal{e: e, seen: map[[16]byte]bool{}, counted: map[[16]byte]*Attempt{}, tallies: tallies{}}
 }
 
 // journalled reports whether an answer belongs into the journal. What moved a subject is in history;
@@ -52,20 +52,28 @@ func journalled(r Result) bool {
 
 // record writes the refusals among some answers and counts the rest.
 func (j *journal) record(ctx context.Context, items []*item) {
-	var fresh []*Attempt
+	var all, fresh []*Attempt
 	for _, it := range items {
-		if !journalled(it.result) {
-			continue
+		if journalled(it.result) {
+			all = append(all, j.attempt(it))
 		}
-		if a := j.attempt(it); j.isFresh(a) {
+	}
+	if len(all) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalPatience)
+	defer cancel()
+	if err := j.look(ctx, j.e.db, all); err != nil {
+		j.e.cfg.Logger.Warn("journalled attempts could not be counted", "error", err)
+	}
+	for _, a := range all {
+		if j.isFresh(a) {
 			fresh = append(fresh, a)
 		}
 	}
 	if len(fresh) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalPatience)
-	defer cancel()
 	write := func() error {
 		return j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, fresh) })
 	}
@@ -80,12 +88,20 @@ func (j *journal) record(ctx context.Context, items []*item) {
 }
 
 // recordIn writes one answer into the caller's transaction. After an error the caller must find out
-// what is left of that.
+// what is left of that. What is more than the subject's share is counted, whatever becomes of the
+// transaction: a row that all such attempts share is none to hold a lock on.
 func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 	if !journalled(it.result) {
 		return nil
 	}
-	return j.write(ctx, tx, []*Attempt{j.attempt(it)})
+	a := j.attempt(it)
+	if err := j.look(ctx, tx, []*Attempt{a}); err != nil {
+		return err
+	}
+	if !j.keeps(a) {
+		return nil
+	}
+	return j.write(ctx, tx, []*Attempt{a})
 }
 
 // isFresh reports whether an attempt must be written now. The repeat of a known one, and whatever is
@@ -93,27 +109,53 @@ func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 func (j *journal) isFresh(a *Attempt) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if a.Outcome != Already && !j.seen[a.id] {
+	if !j.seen[a.id] {
+		if row := j.tallies.place(a); row != a {
+			j.count(row)
+			return false
+		}
 		if len(j.seen) >= journalSeenMax {
 			clear(j.seen) // costs a few writes that might have been counts
 		}
 		j.seen[a.id] = true
+		if a.Outcome != Already {
+			return true
+		}
+	}
+	j.count(a)
+	return false
+}
+
+// keeps is isFresh for an attempt that is written in any case, and may be rolled back: it is not
+// remembered, and counted only if it is more than its subject's share.
+func (j *journal) keeps(a *Attempt) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.seen[a.id] {
 		return true
 	}
+	row := j.tallies.place(a)
+	if row != a {
+		j.count(row)
+	}
+	return row == a
+}
+
+// count adds an attempt to what is written within a second.
+func (j *journal) count(a *Attempt) {
 	if old := j.counted[a.id]; old != nil {
 		old.Times++
 		old.LastAt = a.LastAt
-		return false
+		return
 	}
 	if len(j.counted) >= journalSeenMax || j.closed {
-		return false // bounded: more different repeats in a second than this are not kept
+		return // bounded: more different repeats in a second than this are not kept
 	}
 	j.counted[a.id] = a
 	if j.timer == nil {
 		j.writing.Add(1)
 		j.timer = time.AfterFunc(journalFlush, j.flushLater)
 	}
-	return false
 }
 
 func (j *journal) forget(attempts []*Attempt) {
@@ -128,8 +170,8 @@ func (j *journal) attempt(it *item) *Attempt {
 	r, now := it.result, j.e.cfg.Now()
 	a := &Attempt{
 		Machine: it.req.Machine, Subject: r.ID, Event: it.req.Event[:min(len(it.req.Event), 64)], Fingerprint: it.print,
-		Actor: it.req.Actor, Reason: it.req.Reason, Outcome: r.Outcome, Detail: r.Detail,
-		State: r.State, Version: r.Version, Refused: r.Refused, Times: 1, FirstAt: now, LastAt: now,
+		Actor: it.req.Actor, Reason: shortened(it.req.Reason, attemptReasonMax), Outcome: r.Outcome, Detail: r.Detail,
+		State: r.State, Version: r.Version, Refused: shortenedAll(r.Refused), Times: 1, FirstAt: now, LastAt: now,
 	}
 	a.Key.Source = it.key.Source
 	if !it.keyless {
@@ -142,7 +184,9 @@ func (j *journal) attempt(it *item) *Attempt {
 	return a
 }
 
+// write adds attempts to the journal, in the order in which every engine locks its rows.
 func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) error {
+	slices.SortFunc(attempts, func(a, b *Attempt) int { return bytes.Compare(a.id[:], b.id[:]) })
 	in := sqldb.Insert{Table: "engine_attempts", Columns: attemptColumns}
 	for _, a := range attempts {
 		var refused any
@@ -151,7 +195,7 @@ func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) 
 			if err != nil {
 				return err
 			}
-			refused = truncated(string(text), 60_000)
+			refused = string(text)
 		}
 		in.Rows = append(in.Rows, []any{
 			a.id[:], a.Machine, a.Subject, string(a.Event), a.Key.Source, a.Key.Seq, a.Fingerprint[:], a.Actor, a.Reason,
@@ -159,15 +203,6 @@ func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) 
 		})
 	}
 	return tx.Merge(ctx, sqldb.Merge{Insert: in, Key: []string{"id"}, Add: []string{"times"}, Replace: []string{"last_at"}})
-}
-
-// truncated cuts what user code wrote too long. Cut JSON is kept as a JSON string.
-func truncated(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	quoted, _ := json.Marshal([]Refused{{Guard: "truncated", Reason: strings.ToValidUTF8(text[:limit/2], "")}})
-	return string(quoted)
 }
 
 func (j *journal) flushLater() {
@@ -179,7 +214,7 @@ func (j *journal) flushLater() {
 	}
 }
 
-// flush writes the counts, and now and then removes what is older than the retention.
+// flush writes the counts.
 func (j *journal) flush(ctx context.Context) error {
 	j.mu.Lock()
 	counted := make([]*Attempt, 0, len(j.counted))
@@ -188,23 +223,11 @@ func (j *journal) flush(ctx context.Context) error {
 	}
 	clear(j.counted)
 	j.timer = nil
-	now := j.e.cfg.Now()
-	trim := now.Sub(j.trimmed) >= journalTrim
-	if trim {
-		j.trimmed = now
-	}
 	j.mu.Unlock()
-	if len(counted) > 0 {
-		err := j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, counted) })
-		if err != nil {
-			return err
-		}
+	if len(counted) == 0 {
+		return nil
 	}
-	if trim {
-		_, err := j.e.TrimAttempts(ctx, journalTrimMax)
-		return err
-	}
-	return nil
+	return j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, counted) })
 }
 
 // close stops counting and writes what was counted.

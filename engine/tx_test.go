@@ -79,8 +79,8 @@ func notes(t *testing.T, db *gorm.DB, id string) (n int64) {
 }
 
 // careless is a caller who does two things and asks something between them, and looks at no error.
-func careless(ctx context.Context, e *engine.Engine, tx *gorm.DB, id string, ask func(tx *gorm.DB) error) (asked, second, commit error) {
-	_ = tx.WithContext(ctx).Create(&gateNote{ID: id + "1", Gate: id}).Error
+func careless(tx *gorm.DB, id string, ask func(tx *gorm.DB) error) (asked, second, commit error) {
+	_ = tx.Create(&gateNote{ID: id + "1", Gate: id}).Error
 	asked = ask(tx)
 	second = tx.Create(&gateNote{ID: id + "2", Gate: id}).Error
 	return asked, second, tx.Commit().Error
@@ -108,7 +108,7 @@ func TestADeadlockWhileARefusalIsJournalledIsToldAndHalvesNoTransaction(t *testi
 	victims := 0
 	for id, other := range map[string]string{"a": "b", "b": "a"} {
 		all.Go(func() {
-			asked, second, commit := careless(t.Context(), e, txs[id], id, func(tx *gorm.DB) error { return knock(tx, other) })
+			asked, second, commit := careless(txs[id], id, func(tx *gorm.DB) error { return knock(tx, other) })
 			mu.Lock()
 			defer mu.Unlock()
 			want := int64(2)
@@ -235,7 +235,7 @@ func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
 						}
 						n, met := 0, false
 						s.decide = func(string) (error, bool) { return nil, false }
-						asked, second, commit := careless(t.Context(), e, shaken.Begin(), id, func(tx *gorm.DB) error {
+						asked, second, commit := careless(shaken.Begin(), id, func(tx *gorm.DB) error {
 							s.decide = func(string) (error, bool) {
 								if n++; n != statement {
 									return nil, false
@@ -255,7 +255,8 @@ func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
 				})
 			}
 		}
-		if report, err := verify.Run(t.Context(), db, verify.Options{Machines: []engine.AnyMachine{m}}); err != nil || len(report.Findings) != 0 {
+		report, err := verify.Run(t.Context(), db, verify.Options{Machines: []engine.AnyMachine{m}})
+		if err != nil || len(report.Findings) != 0 {
 			t.Errorf("%+v, %v", report.Findings, err)
 		}
 	})
@@ -328,7 +329,7 @@ func TestACallerWhoHasGoneIsToldSoAndKeepsItsTransaction(t *testing.T) {
 		hang(t, e, "a")
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		asked, second, commit := careless(t.Context(), e, db.Begin(), "a", func(tx *gorm.DB) error {
+		asked, second, commit := careless(db.Begin(), "a", func(tx *gorm.DB) error {
 			_, err := e.ApplyTx(gone, tx, engine.Request{Machine: "gate", ID: "a", Event: "open"})
 			return err
 		})

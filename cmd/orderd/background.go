@@ -163,6 +163,7 @@ func (d *daemon) trim(ctx context.Context) error {
 		{"messages", kept(b.queue.Trim, messagesKept)},
 		{"timers", kept(b.timers.Trim, timersKept)},
 		{"deliveries", kept(b.webhooks.Trim, deliveriesKept)},
+		{"attempts", func(ctx context.Context) (int, error) { return d.engine.TrimAttempts(ctx, trimBatch) }},
 		{"submit tokens", func(ctx context.Context) (int, error) { return b.tokens.Trim(ctx, trimBatch) }},
 	} {
 		for more := true; more; {

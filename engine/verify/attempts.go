@@ -77,6 +77,7 @@ func (a *attempt) wrong() (invariant, text string) {
 	switch {
 	case !slices.Contains(kept, a.outcome):
 		return NoPhantom, "what has this outcome is not kept there"
+	case a.detail == engine.NotKept: // many in one
 	case a.outcome == engine.Conflict:
 		if a.detail != engine.LostRace && (!a.owner.Valid || same) {
 			return Idempotency, "no other request has the key"

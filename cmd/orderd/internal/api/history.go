@@ -22,7 +22,7 @@ const historyMax = 1000
 type Event struct {
 	problem.Transition
 	Outcome string `json:"outcome" doc:"applied for a transition; for an attempt, what it was answered."`
-	Detail  string `json:"detail" doc:"Which kind of the outcome it is; empty where it has none."`
+	Detail  string `json:"detail" doc:"Which kind of the outcome it is; empty where it has none. not_kept counts attempts that were more than are kept one by one."`
 
 	ProofVersion int64             `json:"proof_version,omitempty" doc:"Of an attempt: the transition that its answer pointed to."`
 	Refused      []problem.Refused `json:"refused,omitempty" doc:"Of an attempt: all conditions that said no."`

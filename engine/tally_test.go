@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestWhatTheJournalRemembersIsBounded(t *testing.T) {
+	j := newJournal(&Engine{})
+	j.closed = true // counts nothing, so that nothing waits to be written
+	for i := range journalSeenMax + 10 {
+		a := &Attempt{Machine: "m", Subject: fmt.Sprint(i), Outcome: Early}
+		a.id = a.identity()
+		if !j.isFresh(a) {
+			t.Fatalf("attempt %d is taken for a repeat", i)
+		}
+		if j.isFresh(a) {
+			t.Fatalf("attempt %d is not known again at once", i)
+		}
+		if len(j.seen) > journalSeenMax || len(j.tallies) > talliesMax {
+			t.Fatalf("%d attempts and %d subjects are remembered", len(j.seen), len(j.tallies))
+		}
+	}
+}
+
+func TestCountsThatWaitAreBounded(t *testing.T) {
+	j := newJournal(&Engine{})
+	for i := range journalSeenMax {
+		j.counted[[16]byte{byte(i), byte(i >> 8)}] = &Attempt{Times: 1}
+	}
+	j.count(&Attempt{id: [16]byte{15: 1}, Times: 1})
+	j.count(&Attempt{Times: 1})
+	if len(j.counted) != journalSeenMax || j.counted[[16]byte{}].Times != 2 {
+		t.Errorf("%d counts wait", len(j.counted))
+	}
+}
