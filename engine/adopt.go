@@ -84,7 +84,10 @@ func (e *Engine) adoptSome(ctx context.Context, m *machine, ids []string) (adopt
 }
 
 func (e *Engine) adoptRows(ctx context.Context, tx *sqldb.Tx, m *machine, ids []string, rows map[string]any, adopted *int) error {
-	update := sqldb.Update{Table: m.row.table, ID: m.row.id.DBName, State: m.row.state.DBName, Version: m.row.version.DBName}
+	update := sqldb.Update{
+		Table: m.row.table, ID: m.row.id.DBName, State: m.row.state.DBName, Version: m.row.version.DBName,
+		Where: m.row.selects.where, Args: m.row.selects.args,
+	}
 	history := sqldb.Insert{Table: "engine_transitions", Columns: transitionColumns}
 	now := e.cfg.Now()
 	for _, id := range ids {

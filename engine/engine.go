@@ -98,6 +98,9 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := m.row.learnCondition(d.Gorm(ctx)); err != nil {
+			return nil, fmt.Errorf("machine %s: %w", m.name, err)
+		}
 		if e.machines[m.name] != nil {
 			return nil, fmt.Errorf("two machines are called %q", m.name)
 		}

@@ -24,6 +24,9 @@ type selects struct {
 	columns map[string]*schema.Field
 	hook    bool // the row type has AfterFind
 	texts   sync.Map
+
+	where string // what gorm adds, for the engine's own statements
+	args  []any
 }
 
 // selectShape is what the text of a SELECT depends on.

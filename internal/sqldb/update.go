@@ -12,7 +12,7 @@ import (
 // Update moves many subjects at once, each only if it is where the caller believes it to be:
 //
 //	UPDATE Table SET State = To, Version = NewVersion, Columns = Values
-//	WHERE ID = ID AND State = From AND Version = Version
+//	WHERE ID = ID AND State = From AND Version = Version AND (Where)
 //
 // States compare byte for byte, whatever the column's collation. With Version "" neither the version nor
 // its condition is there; a row then counts if it changes.
@@ -21,6 +21,10 @@ type Update struct {
 	Table, ID, State, Version string
 	Columns                   []string // further columns, the same for all rows
 	Rows                      []UpdateRow
+
+	// Where is a further condition, in SQL, that all rows have to meet, with its arguments.
+	Where string
+	Args  []any
 
 	// Grow names those of Columns that grow by their values instead of taking them. Sum is the one of
 	// them that never falls below zero, except in rows whose column Free is true.
@@ -69,7 +73,7 @@ func (u Update) steps(d Dialect) ([]step, error) {
 	}
 	size := func(i int) int { return sizeOf(u.Rows[i].Values) + 200 }
 	var steps []step
-	for lo, hi := range chunks(len(u.Rows), updateRows, len(u.Columns)+7, size) {
+	for lo, hi := range chunks(len(u.Rows), updateRows, len(u.Columns)+len(u.Args)+7, size) {
 		query, args := u.statement(d, u.Rows[lo:hi])
 		steps = append(steps, step{query: query, args: args, rows: int64(hi - lo)})
 	}
@@ -115,7 +119,15 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 		b.WriteString(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, "") + "? >= 0)")
 		args = append(args, r.Values[i])
 	}
-	return b.String(), args
+	b.WriteString(u.where())
+	return b.String(), append(args, u.Args...)
+}
+
+func (u Update) where() string {
+	if u.Where == "" {
+		return ""
+	}
+	return " AND (" + u.Where + ")"
 }
 
 // before is what stands before the new value of a column, in a table of a name: nothing, or what the
@@ -150,7 +162,8 @@ func (u Update) manySQLite(rows []UpdateRow) (string, []any) {
 		args = append(args, r.ID, r.From, r.Version, r.To, r.NewVersion)
 		args = append(args, r.Values...)
 	}
-	return b.String(), args
+	b.WriteString(u.where())
+	return b.String(), append(args, u.Args...)
 }
 
 // manyMySQL gives rows their own values by CASE, which names only those that differ from most. MariaDB
@@ -185,7 +198,8 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 		c.value(func(r UpdateRow) any { return r.Values[i] })
 		c.text(" >= 0)")
 	}
-	return c.b.String(), c.args
+	c.text(u.where())
+	return c.b.String(), append(c.args, u.Args...)
 }
 
 // cases writes a statement whose values depend on the row.
