@@ -18,9 +18,9 @@ const (
 func adoptionOf(m *machine, id string, state State, now time.Time) Transition {
 	return Transition{
 		Machine: m.name, Subject: id, Version: 1, Event: eventAdopt, To: state,
-		Key:         Key{Source: "system:adopt", Seq: adoptSeq(m.name, id)},
+		Key:         Key{Source: sourceAdopt, Seq: adoptSeq(m.name, id)},
 		Fingerprint: fingerprint(m.name, id, eventAdopt, nil),
-		Actor:       "system:adopt", MachineVersion: m.desc.Hash, At: now,
+		Actor:       sourceAdopt, MachineVersion: m.desc.Hash, At: now,
 	}
 }
 

@@ -133,6 +133,15 @@ func checkKey(k Key) error {
 	return nil
 }
 
+// checkAsked names what is wrong with the key of a request. The engine's own adoptions have keys that
+// can be looked up but not asked with: used for something else, one would block its row for ever.
+func checkAsked(k Key) error {
+	if k.Source == sourceAdopt {
+		return &RequestError{Field: "Key.Source", Problem: "is reserved for adoptions"}
+	}
+	return checkKey(k)
+}
+
 func visibleASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x21 || s[i] > 0x7e {

@@ -99,7 +99,7 @@ func (it *item) fingerprint() ([32]byte, error) {
 
 // checkRequest names the first malformed field.
 func checkRequest(r Request) error {
-	if err := checkKey(r.Key); err != nil {
+	if err := checkAsked(r.Key); err != nil {
 		return err
 	}
 	for _, f := range []struct {

@@ -15,8 +15,9 @@ func (k Key) IsZero() bool { return k == Key{} }
 
 // Sources of keys that the engine makes itself.
 const (
-	sourceCall  = "call"  // one call without a key; shown as no key at all
-	SourceCause = "cause" // what one request causes on further subjects
+	sourceCall  = "call"                 // one call without a key; shown as no key at all
+	sourceAdopt = SourceSystem + "adopt" // the first transition of a row that the engine did not create
+	SourceCause = "cause"                // what one request causes on further subjects: CauseKey makes the seq
 
 	// SourceSystem prefixes the sources of the system's own parts, such as timers.
 	SourceSystem = "system:"
