@@ -15,8 +15,8 @@ import (
 const inputSizeMax = 512 << 10
 
 // decode turns a request's input into a value of the event's type and its canonical JSON, which is
-// the encoding of that value: field order and spacing of the sender do not matter. A missing input
-// is the type's zero value.
+// the encoding of that value: field order and spacing of the sender do not matter, nor the zone of a
+// time. A missing input is the type's zero value.
 func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err error) {
 	if s.input == nil {
 		if !isEmptyInput(in) {
@@ -35,6 +35,9 @@ func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err er
 		given := reflect.Indirect(reflect.ValueOf(in))
 		if given.IsValid() && given.Type() == s.input {
 			target.Elem().Set(given)
+			if len(s.shape.timed) > 0 {
+				_, err = encode(target) // no circle survives it
+			}
 		} else {
 			err = &RequestError{Field: "Input", Problem: fmt.Sprintf("is a %T, want %v", in, s.input)}
 		}
@@ -42,18 +45,26 @@ func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err er
 	if err != nil {
 		return nil, nil, err
 	}
+	s.shape.utc(target.Elem())
 	if err := validate(target); err != nil {
 		return nil, nil, &RequestError{Field: "Input", Problem: "is not valid", Cause: err}
 	}
-	value = target.Elem().Interface()
-	canonical, err = json.Marshal(value)
-	if err != nil {
-		return nil, nil, &RequestError{Field: "Input", Problem: "cannot be encoded", Cause: err}
+	if canonical, err = encode(target); err != nil {
+		return nil, nil, err
 	}
 	if len(canonical) > inputSizeMax {
 		return nil, nil, &RequestError{Field: "Input", Problem: fmt.Sprintf("takes %d bytes, at most %d", len(canonical), inputSizeMax)}
 	}
-	return value, canonical, nil
+	return target.Elem().Interface(), canonical, nil
+}
+
+// encode goes through the pointer: else methods that need one are not called.
+func encode(target reflect.Value) (json.RawMessage, error) {
+	text, err := json.Marshal(target.Interface())
+	if err != nil {
+		return nil, &RequestError{Field: "Input", Problem: "cannot be encoded", Cause: err}
+	}
+	return text, nil
 }
 
 func isEmptyInput(in any) bool {

@@ -33,6 +33,7 @@ type machine struct {
 type eventSpec struct {
 	Spec
 	input reflect.Type // nil where the event takes none
+	shape inputType    // of input
 }
 
 type edge struct {

@@ -83,7 +83,10 @@ func (b *builder[S]) specs() {
 		for input != nil && input.Kind() == reflect.Pointer {
 			input = input.Elem()
 		}
-		b.m.events[ev] = &eventSpec{Spec: spec, input: input}
+		b.m.events[ev] = &eventSpec{Spec: spec, input: input, shape: inspect(input)}
+		for _, m := range b.m.events[ev].shape.mistakes {
+			b.mistake("input of event %q: %s", ev, m)
+		}
 	}
 }
 
