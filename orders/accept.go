@@ -27,7 +27,7 @@ func (s *Shop) Accept(ctx context.Context, said provider.Fact) (FactReceipt, err
 		Reference: said.Reference, Amount: said.Amount, Currency: said.Currency,
 	}
 	key := engine.Key{Source: engine.SourceProvider + said.Provider, Seq: string(said.Kind) + "/" + said.ID}
-	result, err := engine.Create(ctx, s.apply, f, engine.Request{
+	result, err := Create(ctx, s.apply, f, engine.Request{
 		Machine: MachineFact, Event: EventReceive, Input: receiptOf(said), Key: key, Actor: said.Provider,
 	})
 	switch {
@@ -61,7 +61,7 @@ func (s *Shop) contradict(ctx context.Context, f *Fact, key engine.Key, first *e
 	if p != nil {
 		f.PaymentID, f.OrderID = p.ID, p.OrderID
 	}
-	result, err := engine.Create(ctx, s.apply, f, engine.Request{
+	result, err := Create(ctx, s.apply, f, engine.Request{
 		Machine: MachineFact, Event: EventContradict, Input: content, Key: key, Actor: f.Provider,
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ func (s *Shop) Place(ctx context.Context, by Caller, seq string, n NewOrder) (Or
 		return Order{}, engine.Result{}, bad("seq", "an order needs a key")
 	}
 	row := &Order{ID: s.cfg.NewID("ord")}
-	result, err := engine.Create(ctx, s.apply, row, engine.Request{
+	result, err := Create(ctx, s.apply, row, engine.Request{
 		Machine: MachineOrder, Event: EventPlace, Input: n, Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor,
 	})
 	if err != nil {

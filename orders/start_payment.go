@@ -30,7 +30,7 @@ func (s *Shop) StartPayment(ctx context.Context, by Caller, seq, orderID string,
 	}
 	row := attempt(o, n)
 	row.ID, row.Reference = s.cfg.NewID("pay"), s.cfg.NewReference()
-	result, err := engine.Create(ctx, s.apply, row, engine.Request{
+	result, err := Create(ctx, s.apply, row, engine.Request{
 		Machine: MachinePayment, Event: EventStart, Input: start{Order: orderID, NewPayment: n},
 		Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor,
 	})

@@ -51,7 +51,7 @@ func (l *Ledger) create(ctx context.Context, n NewTransfer, r engine.Request) (T
 	}
 	r.Machine, r.Input = MachineTransfer, n
 	row := &Transfer{ID: l.cfg.NewID("trf")}
-	result, err := engine.Create(ctx, l.apply, row, r)
+	result, err := orders.Create(ctx, l.apply, row, r)
 	if err != nil {
 		return Transfer{}, result, err
 	}

@@ -32,7 +32,7 @@ func (l *Ledger) open(ctx context.Context, r engine.Request, n NewAccount) (Acco
 	if !known {
 		// Not through the batcher: a duplicate is expected here, and others should not suffer from it.
 		row := &Account{ID: l.cfg.NewID("acc")}
-		result, err := engine.Create(ctx, l.engine, row, r)
+		result, err := orders.Create(ctx, l.engine, row, r)
 		switch {
 		case err == nil && result.Outcome == engine.Applied:
 			return *row, result, nil
@@ -53,7 +53,7 @@ func (l *Ledger) open(ctx context.Context, r engine.Request, n NewAccount) (Acco
 func (l *Ledger) already(ctx context.Context, r engine.Request, a Account) (Account, engine.Result, error) {
 	if !r.Key.IsZero() {
 		r.DryRun = true
-		result, err := engine.Create(ctx, l.engine, &Account{ID: l.cfg.NewID("acc")}, r)
+		result, err := orders.Create(ctx, l.engine, &Account{ID: l.cfg.NewID("acc")}, r)
 		if err != nil || result.Outcome == engine.Already {
 			result.DryRun = false
 			return a, result, err

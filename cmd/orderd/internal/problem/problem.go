@@ -95,9 +95,6 @@ func of(k Kind, detail string) *Problem {
 func FromResult(r engine.Result) *Problem {
 	cause := r.Cause
 	r.Cause = nil // the log's
-	if r.Version == 0 && r.Outcome == engine.Illegal {
-		r.ID = "" // of what would have been created
-	}
 	p := of(KindOf(Code(r.Outcome), r.Detail), r.Err().Error()).Because(cause)
 	p.ID, p.Event, p.State, p.Version = r.ID, string(r.Event), string(r.State), r.Version
 	if r.Proof != nil {
