@@ -23,7 +23,8 @@ type Possibility struct {
 	Proof   *Transition
 	Refused []Refused
 
-	// PossibleFrom is that of a Result: on stale/passed, from where it would be possible again.
+	// PossibleFrom says on early from which states ahead it is possible, and on stale/passed from which it
+	// would be possible again. Empty means none.
 	PossibleFrom []State
 }
 
@@ -87,7 +88,7 @@ func (w *world) possible(ctx context.Context, m *machine, s *subject, ev Event, 
 	edges := m.edges[s.state][ev]
 	if len(edges) == 0 {
 		p.Outcome, p.Detail, p.Proof = judge(m, ev, s.state, past)
-		if p.Detail == Passed {
+		if p.Outcome == Early || p.Detail == Passed {
 			p.PossibleFrom = m.graph.possibleFrom(s.state, ev)
 		}
 		if p.Proof != nil {

@@ -35,3 +35,9 @@ type DescribedEdge struct {
 	Guards  []string `json:"guards,omitempty"`
 	Actions []string `json:"actions,omitempty"`
 }
+
+// PossibleFrom are the states, reachable from a state and including it, in which an event has an edge, in the order
+// of States. Empty means that the event cannot happen any more.
+func (d Description) PossibleFrom(state State, event Event) []State {
+	return newGraph(d).possibleFrom(state, event)
+}

@@ -171,6 +171,10 @@ func TestFromNothingToAnOrderAndDown(t *testing.T) {
 	require.Equal(t, 0, code)
 	require.Contains(t, stdout, "asked by phone")
 	require.Contains(t, stdout, "stale/passed")
+	require.Contains(t, stdout, "Too late: from here, the order can no longer come to where this is possible")
+	var reasons map[string]any
+	b.ok(&reasons, "order", "why", id, "ship")
+	require.Equal(t, []any{}, reasons["events"].([]any)[0].(map[string]any)["possible_from"])
 
 	var revoked map[string]any
 	b.ok(&revoked, "key", "revoke", key.ID)

@@ -9,6 +9,7 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
@@ -69,7 +70,7 @@ func (a *admin) act(w http.ResponseWriter, r *http.Request) {
 	p := auth.From(r.Context())
 	if !p.May(auth.Events[f.event]) {
 		a.showOrder(w, r, http.StatusForbidden, id, &notice{
-			Title: "Not for your key", Text: fmt.Sprintf("Your key lacks a role for %q. Nothing was done.", plain(f.event)),
+			Title: "Not for your key", Text: fmt.Sprintf("Your key lacks a role for %q. Nothing was done.", words.Plain(f.event)),
 		})
 		return
 	}
@@ -99,29 +100,18 @@ func (a *admin) act(w http.ResponseWriter, r *http.Request) {
 
 // noticeOf says an outcome in words.
 func noticeOf(r engine.Result, f form) notice {
-	n := notice{Order: r.ID, Outcome: r.Outcome, Detail: r.Detail, Refused: r.Refused}
+	n := notice{Order: r.ID, Outcome: r.Outcome, Detail: r.Detail, Refused: r.Refused, Text: words.Answer(r)}
 	event := label(f.event)
 	n.Title = problem.KindOf(problem.Code(r.Outcome), r.Detail).Title
 	switch {
 	case r.Outcome == engine.Applied:
 		n.Title = event + ": done"
-		n.Text = fmt.Sprintf("The order is %s now, version %d.", plain(r.State), r.Version)
 	case r.Outcome == engine.Already:
 		n.Title = event + ": it has happened already"
-		n.Text = "Nothing happened a second time."
-		if r.Proof != nil {
-			n.Text = fmt.Sprintf("It happened once, as version %d. Nothing happened a second time.", r.Proof.Version)
-		}
 	case r.Detail == engine.VersionMoved:
 		n.Title = "The order has changed since you opened the page"
 		n.Text = fmt.Sprintf("You saw version %d; it is %s now, version %d. %s was not done. Look again and decide again.",
-			f.version, plain(r.State), r.Version, event)
-	case r.Outcome == engine.Unknown:
-		n.Text = "The database did not confirm it. Look at the timeline before you try again."
-	case r.Outcome == engine.Unavailable:
-		n.Text = "Nothing was done. Try again in a moment."
-	default:
-		n.Text = fmt.Sprintf("%s was not done: the order is %s, version %d.", event, plain(r.State), r.Version)
+			f.version, words.Plain(r.State), r.Version, event)
 	}
 	return n
 }

@@ -91,7 +91,7 @@ func TestWhatCannotHappenIsAnsweredInWords(t *testing.T) {
 	p := b.post(at+"/events", form)
 	require.Equal(t, http.StatusConflict, p.status)
 	require.Contains(t, p.text, "Not possible yet")
-	require.Contains(t, p.text, "Ship was not done: the order is placed, version 1.")
+	require.Contains(t, p.text, "Nothing was done: the order is placed, version 1.")
 	require.Equal(t, http.StatusNotFound, b.post("/admin/orders/ord_nobody/events", form).status)
 }
 

@@ -2,13 +2,12 @@ package admin
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
-	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 )
 
@@ -86,7 +85,7 @@ func (a *admin) choiceOf(state engine.State, one engine.Possibility, p auth.Prin
 		c.Needs = "Needs a key"
 	}
 	if !one.Allowed {
-		c.Why = a.whyNot(one, now)
+		c.Why = words.WhyNot(a.machine.Name, one, func(at time.Time) string { return relative(at, now) })
 		return c
 	}
 	roles := auth.Events[one.Event]
@@ -99,49 +98,6 @@ func (a *admin) choiceOf(state engine.State, one engine.Possibility, p auth.Prin
 		c.Act = true
 	}
 	return c
-}
-
-// whyNot is the reason in a sentence. The names of outcome and detail stand beside it.
-func (a *admin) whyNot(one engine.Possibility, now time.Time) string {
-	switch one.Outcome {
-	case engine.Early:
-		return "Not possible yet. It needs the order to be " + plainList(a.statesWith(one.Event)) + "."
-	case engine.Already:
-		if one.Detail == engine.Superseded {
-			return "It has happened" + proofText(one.Proof, now) + ", and the order has moved on since."
-		}
-		return "It has happened" + proofText(one.Proof, now) + "."
-	case engine.Stale:
-		if one.Detail == engine.ReachedOtherwise && one.Proof != nil {
-			return "The order is there already, by " + plain(one.Proof.Event) + proofText(one.Proof, now) + "."
-		}
-		return "Too late: it needs the order to be " + plainList(a.statesWith(one.Event)) + ", and that will not come again."
-	}
-	switch {
-	case len(one.Refused) > 0:
-		return "A condition is not met."
-	case one.Detail == engine.NoPath:
-		return "Never possible for this order."
-	}
-	return problem.KindOf(problem.Code(one.Outcome), one.Detail).Title + "."
-}
-
-func proofText(t *engine.Transition, now time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return fmt.Sprintf(" %s (version %d)", relative(t.At, now), t.Version)
-}
-
-// statesWith are the states that an event has a step from.
-func (a *admin) statesWith(event engine.Event) []engine.State {
-	var states []engine.State
-	for _, e := range a.machine.Edges {
-		if e.Event == event && e.From != "" && !slices.Contains(states, e.From) {
-			states = append(states, e.From)
-		}
-	}
-	return states
 }
 
 // targets are the states that an event leads to from a state.

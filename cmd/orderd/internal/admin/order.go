@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"example.com/orderd/cmd/orderd/internal/auth"
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/diagram"
 	"example.com/orderd/orders"
@@ -28,6 +29,7 @@ type orderView struct {
 	Seq      string
 	Possible []choice
 	Not      []choice
+	Nothing  string // why nothing is possible, if so
 	Timeline timeline
 	Payments []orders.Payment
 	Desk     []orders.Fact
@@ -97,6 +99,7 @@ func (a *admin) look(ctx context.Context, id, show, upTo string) (v orderView, e
 		return v, err
 	}
 	v.Possible, v.Not = a.choicesOf(v.Order.State, all, p, v.Now)
+	v.Nothing = words.NothingNext(a.machine, v.Order.State)
 	if v.Timeline, err = a.timelineOf(ctx, v.Order, show, upTo); err != nil {
 		return v, err
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/provider"
@@ -14,27 +15,9 @@ import (
 
 // label is a name of the machine for people: partly_paid reads "Partly paid".
 func label[T ~string](name T) string {
-	text := plain(name)
+	text := words.Plain(name)
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
-}
-
-// plain is a name of the machine within a sentence.
-func plain[T ~string](name T) string { return strings.ReplaceAll(string(name), "_", " ") }
-
-// plainList is "paid, partly shipped or completed".
-func plainList(states []engine.State) string {
-	var b strings.Builder
-	for i, s := range states {
-		switch {
-		case i > 0 && i == len(states)-1:
-			b.WriteString(" or ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		b.WriteString(plain(s))
-	}
-	return b.String()
 }
 
 // tone is the colour of a state: what waits, what moves, what is well, what is over.
@@ -52,16 +35,8 @@ func tone(s engine.State) string {
 	return "tone-over"
 }
 
-// outcomeText is an outcome as the API writes it: "stale/passed".
-func outcomeText(o engine.Outcome, d engine.Detail) string {
-	if d == "" {
-		return string(o)
-	}
-	return string(o) + "/" + string(d)
-}
-
 // factText is what a fact says, in words: "payment captured".
-func factText(kind provider.Kind) string { return strings.ReplaceAll(plain(kind), ".", " ") }
+func factText(kind provider.Kind) string { return strings.ReplaceAll(words.Plain(kind), ".", " ") }
 
 // outcomeTone is the colour of an outcome.
 func outcomeTone(o engine.Outcome) string {

@@ -10,6 +10,7 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 	"example.com/orderd/orders"
 )
@@ -25,6 +26,7 @@ type Possibility struct {
 	Detail        string              `json:"detail" doc:"Which kind of the outcome it is; empty where it has none."`
 	Reason        string              `json:"reason,omitempty" doc:"Why not, in words."`
 	Refused       []problem.Refused   `json:"refused,omitempty" doc:"All conditions that say no."`
+	PossibleFrom  []string            `json:"possible_from,omitzero" required:"false" nullable:"false" doc:"On stale/passed: the states ahead of the order from which the event would be possible again; empty means never."`
 	Transition    *problem.Transition `json:"transition,omitempty" doc:"The transition that proves it."`
 }
 
@@ -64,6 +66,7 @@ func possibility(p engine.Possibility) Possibility {
 	shown := Possibility{
 		Event: string(p.Event), Allowed: p.Allowed, To: string(p.To),
 		NeedsInput: p.NeedsInput, NeedsIdentity: p.NeedsIdentity, Outcome: string(p.Outcome), Detail: string(p.Detail),
+		PossibleFrom: problem.PossibleFrom(p.Detail, p.PossibleFrom),
 	}
 	if p.Proof != nil {
 		shown.Transition = problem.Show(*p.Proof)
@@ -77,10 +80,8 @@ func possibility(p engine.Possibility) Possibility {
 	case p.Allowed:
 	case len(reasons) > 0:
 		shown.Reason = strings.Join(reasons, "; ")
-	case p.Outcome == engine.Already:
-		shown.Reason = "It has happened already."
 	default:
-		shown.Reason = problem.KindOf(problem.Code(p.Outcome), p.Detail).Title + "."
+		shown.Reason = words.WhyNot(orders.MachineOrder, p, nil)
 	}
 	return shown
 }

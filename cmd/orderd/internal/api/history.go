@@ -24,6 +24,7 @@ type Event struct {
 	Outcome string `json:"outcome" doc:"applied for a transition; for an attempt, what it was answered."`
 	Detail  string `json:"detail" doc:"Which kind of the outcome it is; empty where it has none. not_kept counts attempts that were more than are kept one by one."`
 
+	PossibleFrom []string          `json:"possible_from,omitzero" required:"false" nullable:"false" doc:"Of an attempt that was stale/passed: the states ahead of where the order was from which today's machine has the event; empty means none."`
 	ProofVersion int64             `json:"proof_version,omitempty" doc:"Of an attempt: the transition that its answer pointed to."`
 	Refused      []problem.Refused `json:"refused,omitempty" doc:"Of an attempt: all conditions that said no."`
 	Times        int64             `json:"times,omitempty" doc:"Of an attempt: how often it was made."`
@@ -96,6 +97,10 @@ func (a *api) attempts(ctx context.Context, id string, after, last int64) ([]Eve
 	if err != nil {
 		return nil, err
 	}
+	machine, err := a.machine(orders.MachineOrder)
+	if err != nil {
+		return nil, err
+	}
 	var events []Event
 	for _, t := range found {
 		if t.Version <= after || last > 0 && t.Version > last {
@@ -108,6 +113,9 @@ func (a *api) attempts(ctx context.Context, id string, after, last int64) ([]Eve
 				Actor: t.Actor, Reason: t.Reason, At: t.FirstAt,
 			}),
 			Outcome: string(t.Outcome), Detail: string(t.Detail), ProofVersion: t.ProofVersion, Times: t.Times, LastAt: &at,
+		}
+		if t.Detail == engine.Passed { // the list is not kept with it
+			e.PossibleFrom = problem.PossibleFrom(t.Detail, machine.PossibleFrom(t.State, t.Event))
 		}
 		for _, no := range t.Refused {
 			e.Refused = append(e.Refused, problem.Refused{Guard: no.Guard, Reason: no.Reason})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
 	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders"
@@ -107,10 +108,7 @@ func (c *OrderHistory) Run(e *Env, g *Globals) error {
 func sayHistory(w *tabwriter.Writer, lines []line) {
 	say(w, "VERSION", "AT", "EVENT", "FROM", "TO", "OUTCOME", "ACTOR", "REASON")
 	for _, l := range lines {
-		outcome, reason := string(l.Outcome), l.Reason
-		if l.Detail != "" {
-			outcome += "/" + string(l.Detail)
-		}
+		outcome, reason := words.Outcome(l.Outcome, l.Detail), l.Reason
 		if l.Times > 1 {
 			outcome += fmt.Sprintf(" (%d times)", l.Times)
 		}
@@ -190,6 +188,8 @@ type applied struct {
 	DryRun     bool             `json:"dry_run,omitempty"`
 	Transition *transition      `json:"transition,omitempty"`
 	Refused    []engine.Refused `json:"refused,omitempty"`
+
+	PossibleFrom []engine.State `json:"possible_from,omitzero"` // on stale/passed; empty means never
 }
 
 // Run is the command.
@@ -215,7 +215,7 @@ func (c *OrderApply) Run(e *Env, g *Globals) error {
 	}
 	answer := applied{
 		Outcome: r.Outcome, Detail: r.Detail, ID: r.ID, Event: r.Event, State: r.State, Version: r.Version,
-		DryRun: r.DryRun, Refused: r.Refused,
+		DryRun: r.DryRun, Refused: r.Refused, PossibleFrom: r.PossibleFrom,
 	}
 	if r.Proof != nil {
 		proof := show(*r.Proof)
@@ -223,7 +223,8 @@ func (c *OrderApply) Run(e *Env, g *Globals) error {
 	}
 	if printing := e.print(g, answer, func(w *tabwriter.Writer) {
 		if err == nil {
-			say(w, string(r.Outcome), string(r.Detail), "state", r.State, "version", r.Version)
+			say(w, words.Outcome(r.Outcome, r.Detail), "state", r.State, "version", r.Version)
+			say(w, words.Answer(r))
 		}
 	}); printing != nil {
 		return printing
@@ -252,11 +253,14 @@ type possibility struct {
 	To      engine.State     `json:"to,omitempty"`
 	Outcome engine.Outcome   `json:"outcome"`
 	Detail  engine.Detail    `json:"detail"`
+	Reason  string           `json:"reason,omitempty"` // why not, in a sentence
 	Refused []engine.Refused `json:"refused,omitempty"`
 	Proof   int64            `json:"proof_version,omitempty"` // the transition that proves it
 
 	NeedsInput    bool `json:"needs_input"`
 	NeedsIdentity bool `json:"needs_identity"` // a key or a pinned version
+
+	PossibleFrom []engine.State `json:"possible_from,omitzero"` // on stale/passed; empty means never
 }
 
 // Run is the command.
@@ -286,6 +290,12 @@ func (c *OrderWhy) Run(e *Env, g *Globals) error {
 		if p.Proof != nil {
 			shown.Proof = p.Proof.Version
 		}
+		if !p.Allowed {
+			shown.Reason = words.WhyNot(orders.MachineOrder, p, nil)
+		}
+		if p.Detail == engine.Passed {
+			shown.PossibleFrom = p.PossibleFrom
+		}
 		answer.Events = append(answer.Events, shown)
 	}
 	if len(answer.Events) == 0 {
@@ -296,20 +306,16 @@ func (c *OrderWhy) Run(e *Env, g *Globals) error {
 		say(w)
 		say(w, "EVENT", "NOW", "LEADS TO", "BECAUSE")
 		for _, p := range answer.Events {
-			say(w, p.Event, p.now(), p.To, p.because())
+			say(w, p.Event, words.Outcome(p.Outcome, p.Detail), p.To, p.because())
 		}
 	})
 }
 
-func (p possibility) now() string {
-	if p.Detail == "" {
-		return string(p.Outcome)
-	}
-	return string(p.Outcome) + "/" + string(p.Detail)
-}
-
 func (p possibility) because() string {
 	var reasons []string
+	if p.Reason != "" {
+		reasons = append(reasons, strings.TrimSuffix(p.Reason, "."))
+	}
 	for _, no := range p.Refused {
 		reasons = append(reasons, no.Guard+": "+no.Reason)
 	}
@@ -319,7 +325,7 @@ func (p possibility) because() string {
 	if p.Allowed && p.NeedsIdentity {
 		reasons = append(reasons, "needs --key or --if-version")
 	}
-	if p.Proof > 0 {
+	if p.Detail == engine.Passed && p.Proof > 0 { // the sentences on others name it
 		reasons = append(reasons, fmt.Sprintf("see version %d", p.Proof))
 	}
 	return strings.Join(reasons, "; ")

@@ -18,7 +18,7 @@ type Problem struct {
 	Status     int    `json:"status" doc:"The HTTP status."`
 	Detail     string `json:"detail,omitempty" doc:"What went wrong this time, for a person."`
 	Code       Code   `json:"code" enum:"stale,early,illegal,conflict,not_found,unavailable,unknown,bad_request,unauthorized,forbidden,token_unknown,method_not_allowed,too_large,rate_limited,internal" doc:"The outcome, or another code."`
-	DetailCode string `json:"detail_code,omitempty" enum:"passed,version,reached_otherwise,unknown_event,no_path,guard,identity_required,lost_race,key_reused,fact_mismatch" doc:"Which kind of the outcome it is."`
+	DetailCode string `json:"detail_code,omitempty" enum:"passed,version,reached_otherwise,unknown_event,no_path,guard,identity_required,lost_race,input_differs,key_reused,fact_mismatch" doc:"Which kind of the outcome it is."`
 	RequestID  string `json:"request_id,omitempty" doc:"Names the request in the daemon's log; also in X-Request-Id."`
 
 	ID            string      `json:"id,omitempty" doc:"The subject that was asked to move."`
@@ -28,6 +28,8 @@ type Problem struct {
 	AllowedEvents []string    `json:"allowed_events,omitempty" nullable:"false" doc:"Events that have a step from this state; their conditions were not asked."`
 	Transition    *Transition `json:"transition,omitempty" doc:"The transition that proves the outcome."`
 	Refused       []Refused   `json:"refused,omitempty" nullable:"false" doc:"All conditions that said no."`
+
+	PossibleFrom []string `json:"possible_from,omitzero" required:"false" nullable:"false" doc:"On stale/passed: the states ahead of the subject from which the event would be possible again; empty means never."`
 
 	RetryAfter    int64    `json:"retry_after,omitempty" doc:"Seconds after which asking again makes sense; also in Retry-After."`
 	RequiredRoles []string `json:"required_roles,omitempty" nullable:"false" doc:"Any of these roles would be enough."`
@@ -78,6 +80,19 @@ func Show(t engine.Transition) *Transition {
 	return shown
 }
 
+// PossibleFrom is from where an event would be possible again, as the API shows it: a list on stale/passed, empty
+// where it is never, and nothing on every other answer.
+func PossibleFrom(d engine.Detail, states []engine.State) []string {
+	if d != engine.Passed {
+		return nil
+	}
+	shown := make([]string, len(states))
+	for i, s := range states {
+		shown[i] = string(s)
+	}
+	return shown
+}
+
 // New makes a problem of a code that is not an outcome.
 func New(code Code, format string, args ...any) *Problem {
 	return of(KindOf(code, ""), fmt.Sprintf(format, args...))
@@ -97,6 +112,7 @@ func FromResult(r engine.Result) *Problem {
 	r.Cause = nil // the log's
 	p := of(KindOf(Code(r.Outcome), r.Detail), r.Err().Error()).Because(cause)
 	p.ID, p.Event, p.State, p.Version = r.ID, string(r.Event), string(r.State), r.Version
+	p.PossibleFrom = PossibleFrom(r.Detail, r.PossibleFrom)
 	if r.Proof != nil {
 		p.Transition = Show(*r.Proof)
 	}

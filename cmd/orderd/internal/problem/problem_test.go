@@ -35,6 +35,7 @@ func TestStatuses(t *testing.T) {
 		{engine.Illegal, engine.GuardRefused, 422, false},
 		{engine.Illegal, engine.IdentityRequired, 428, false},
 		{engine.Conflict, engine.LostRace, 409, true},
+		{engine.Conflict, engine.InputDiffers, 409, false},
 		{engine.Conflict, engine.KeyReused, 422, false},
 		{engine.Conflict, engine.FactMismatch, 409, false},
 		{engine.NotFound, "", 404, false},
@@ -104,6 +105,19 @@ func TestAProblemCarriesTheWholeResult(t *testing.T) {
 	require.Equal(t, "r1", got["request_id"])
 	require.Equal(t, []any{map[string]any{"guard": "stock", "reason": "none left"}}, got["refused"])
 	require.Equal(t, "q", got["transition"].(map[string]any)["seq"])
+}
+
+func TestNeverIsSaidAndNotLeftOut(t *testing.T) {
+	body := func(r engine.Result) string {
+		text, err := json.Marshal(From(r.Err()))
+		require.NoError(t, err)
+		return string(text)
+	}
+	passed := engine.Result{Outcome: engine.Stale, Detail: engine.Passed}
+	require.Contains(t, body(passed), `"possible_from":[]`)
+	passed.PossibleFrom = []engine.State{"paid", "completed"}
+	require.Contains(t, body(passed), `"possible_from":["paid","completed"]`)
+	require.NotContains(t, body(engine.Result{Outcome: engine.Early}), "possible_from")
 }
 
 func TestAFaultStaysInside(t *testing.T) {
