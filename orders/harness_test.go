@@ -18,15 +18,17 @@ import (
 	"example.com/orderd/orders/provider"
 )
 
-// rig is a shop on a database of its own.
+// rig is a shop on a database of its own. When its test ends, every answer of its engine is compared with
+// history, and the books are checked.
 type rig struct {
 	testing.TB
 	*orders.Shop
-	db     *gorm.DB
-	engine *engine.Engine
-	clock  *enginetest.Clock
-	log    *logged
-	keys   atomic.Int64
+	db      *gorm.DB
+	engine  *engine.Engine
+	answers enginetest.Answers
+	clock   *enginetest.Clock
+	log     *logged
+	keys    atomic.Int64
 }
 
 // each runs a test on every kind of database there is.
@@ -46,14 +48,15 @@ func newRig(tb testing.TB, db *gorm.DB, wrap func(engine.Applier) engine.Applier
 	require.NoError(tb, err)
 	r.engine, err = engine.New(db, engine.Config{Now: r.clock.Now, Logger: slog.New(r.log)}, r.Machines()...)
 	require.NoError(tb, err)
-	var apply engine.Applier = r.engine
+	apply := r.answers.Through(r.engine)
 	if wrap != nil {
-		apply = wrap(r.engine)
+		apply = wrap(apply)
 	}
 	require.NoError(tb, r.Attach(db, r.engine, apply))
 	tb.Cleanup(func() {
 		ctx := context.Background() // the test's own has ended
 		require.NoError(tb, r.engine.Close(ctx))
+		r.answers.Check(tb, db)
 		report, err := verify.Run(ctx, db, verify.Options{Machines: r.Machines(), Extra: orders.Checks()})
 		require.NoError(tb, err)
 		require.Empty(tb, report.Findings)

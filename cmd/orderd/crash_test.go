@@ -101,6 +101,7 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 		require.Equal(t, 0, code, log)
 		b.requireVerified()
 		requireOncePerKey(t, setting)
+		w.requireTrue(t, setting)
 	})
 }
 
@@ -290,6 +291,7 @@ func TestAKillBetweenTheFactAndThePaidOrderIsSettledAtStart(t *testing.T) {
 				require.EqualValues(t, 2500, paid.body["paid_amount"])
 				code, log := r.stop()
 				require.Equal(t, 0, code, log)
+				c.answers.Check(t, db.Gorm)
 				b.requireVerified()
 			})
 		}

@@ -24,10 +24,12 @@ import (
 // crowd is many callers at once. Unlike server it keeps its connections, returns errors instead of
 // ending the test, and may spread its requests over several daemons.
 type crowd struct {
-	client *http.Client
-	key    string
-	signer *standard.Provider
-	stands bool // also a request whose connection breaks is sent again
+	client    *http.Client
+	key       string
+	principal string // whom the key speaks for
+	signer    *standard.Provider
+	stands    bool // also a request whose connection breaks is sent again
+	answers   enginetest.Answers
 
 	daemons atomic.Pointer[[]string] // their URLs
 	turn    atomic.Uint64
@@ -42,7 +44,10 @@ func newCrowd(t *testing.T, callers int, key string, daemons ...string) *crowd {
 	require.NoError(t, err)
 	transport := &http.Transport{MaxIdleConnsPerHost: callers}
 	t.Cleanup(transport.CloseIdleConnections)
-	c := &crowd{client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, key: key, signer: signer}
+	c := &crowd{client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, key: key, principal: "crowd", signer: signer}
+	if key == "dev" {
+		c.principal = "dev"
+	}
 	c.meet(daemons...)
 	return c
 }
@@ -125,6 +130,7 @@ func (c *crowd) send(ctx context.Context, method, path, body string, header http
 		return answer{}, err
 	}
 	r.Header = header
+	asked := c.asked(method, path, body, header)
 	response, err := c.client.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -137,6 +143,11 @@ func (c *crowd) send(ctx context.Context, method, path, body string, header http
 	a = answer{status: response.StatusCode, header: response.Header, text: string(text)}
 	if err := json.Unmarshal(text, &a.body); err != nil {
 		return a, fmt.Errorf("%s: %w", a, err)
+	}
+	if asked != nil {
+		if result, known := resultOf(a, !strings.HasSuffix(path, "/transitions")); known {
+			asked.Answered(result)
+		}
 	}
 	return a, nil
 }

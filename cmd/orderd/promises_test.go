@@ -143,6 +143,15 @@ func requireHeard(ctx context.Context, t *testing.T, setting string, in *shopfro
 	t.Logf("%d messages were received, in %d posts", len(seen), len(in.got))
 }
 
+// requireTrue holds all answers to the callers against history.
+func (c *crowd) requireTrue(t *testing.T, setting string) {
+	t.Helper()
+	db, err := database.Open(t.Context(), setting)
+	require.NoError(t, err)
+	c.answers.Check(t, db.Gorm)
+	require.NoError(t, db.Close())
+}
+
 // requireOncePerKey looks for keys with two transitions past the index that forbids them.
 func requireOncePerKey(t *testing.T, setting string) {
 	t.Helper()

@@ -29,7 +29,7 @@ type storm struct {
 
 	mu      sync.Mutex
 	applied map[string]int // answers "applied", by event
-	answers map[string]int // all answers, by event and kind
+	counts  map[string]int // all answers, by event and kind
 }
 
 // The life of an order, and where in its history each event belongs.
@@ -59,6 +59,7 @@ func TestAStormInsideOneProcess(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		w := &storm{crowd: newCrowd(t, 64, "dev", s.url), callers: 64, duplicates: 5}
 		w.blow(t)
+		w.answers.Check(t, s.daemon.database.Gorm)
 		requireClean(t, s.daemon.database.Gorm)
 	})
 }
@@ -78,6 +79,7 @@ func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daem
 	}
 	db, err := database.Create(t.Context(), setting)
 	require.NoError(t, err)
+	w.answers.Check(t, db.Gorm)
 	requireClean(t, db.Gorm)
 	require.NoError(t, db.Close())
 	b.requireVerified()
@@ -86,7 +88,7 @@ func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daem
 // blow lets all callers loose and then looks at what they have left.
 func (w *storm) blow(t *testing.T) {
 	t.Helper()
-	w.applied, w.answers, w.happened = map[string]int{}, map[string]int{}, map[string]*atomic.Bool{}
+	w.applied, w.counts, w.happened = map[string]int{}, map[string]int{}, map[string]*atomic.Bool{}
 	for event := range lifeOfAnOrder {
 		w.happened[event] = &atomic.Bool{}
 	}
@@ -107,9 +109,9 @@ func (w *storm) blow(t *testing.T) {
 	began := time.Now()
 	close(ready)
 	callers.Wait()
-	require.NoError(t, context.Cause(ctx), "answers: %v", w.answers)
+	require.NoError(t, context.Cause(ctx), "answers: %v", w.counts)
 	t.Logf("%d callers, %d duplicates of each event by each, %d asked again, %s: %v",
-		w.callers, w.duplicates, w.retried.Load(), time.Since(began).Round(time.Millisecond), w.answers)
+		w.callers, w.duplicates, w.retried.Load(), time.Since(began).Round(time.Millisecond), w.counts)
 	w.requireOneLife(t)
 }
 
@@ -304,7 +306,7 @@ func (w *storm) count(event string, a answer) string {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answers[fmt.Sprintf("%s: %d %s", event, a.status, kind)]++
+	w.counts[fmt.Sprintf("%s: %d %s", event, a.status, kind)]++
 	if kind == "applied" {
 		w.applied[event]++
 	}

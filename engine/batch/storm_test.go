@@ -59,9 +59,10 @@ func read(id, seq string) engine.Request {
 	}
 }
 
-// clean is what every storm ends with.
-func clean(t *testing.T, db *gorm.DB) {
+// clean is what every storm ends with: its answers are true, and the database is clean.
+func clean(t *testing.T, db *gorm.DB, answers *enginetest.Answers) {
 	t.Helper()
+	answers.Check(t, db)
 	report, err := verify.Run(t.Context(), db, verify.Options{Machines: []engine.AnyMachine{meterMachine(t)}})
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +85,7 @@ func amounts(t *testing.T, db *gorm.DB) (sum int64) {
 func TestTwoDaemonsShareHotSubjects(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		one, two := newDaemon(t, db), newDaemon(t, db)
+		var answers enginetest.Answers
 		meters(t, db, one.b, 4)
 		const callers, each = 64, 20
 		var applied, replayed atomic.Int64
@@ -93,7 +95,7 @@ func TestTwoDaemonsShareHotSubjects(t *testing.T) {
 				for i := range each {
 					seq := fmt.Sprintf("%d-%d", c, i)
 					for _, d := range []daemon{one, two} { // the second is a retry by another way
-						r, err := ask(t, d.b, read(name(i%4), seq))
+						r, err := ask(t, answers.Through(d.b), read(name(i%4), seq))
 						switch {
 						case err != nil:
 							t.Errorf("%s: %v", seq, err)
@@ -113,7 +115,7 @@ func TestTwoDaemonsShareHotSubjects(t *testing.T) {
 		if sum := amounts(t, db); sum != callers*each {
 			t.Errorf("the meters show %d", sum)
 		}
-		clean(t, db)
+		clean(t, db, &answers)
 	})
 }
 
@@ -135,14 +137,16 @@ func ask(t *testing.T, a engine.Applier, r engine.Request) (engine.Result, error
 func TestCallersWhoGoAway(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		d := newDaemon(t, db)
-		meters(t, db, d.b, 8)
+		var answers enginetest.Answers
+		a := answers.Through(d.b)
+		meters(t, db, a, 8)
 		var all sync.WaitGroup
 		var told sync.Map
 		for i := range 400 {
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%40)*200*time.Microsecond)
 				defer cancel()
-				r, err := d.b.Apply(ctx, read(name(i%8), fmt.Sprint(i)))
+				r, err := a.Apply(ctx, read(name(i%8), fmt.Sprint(i)))
 				if err != nil && !errors.Is(err, engine.ErrUnknown) && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%d: %v", i, err)
 				}
@@ -152,7 +156,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 		all.Wait()
 		want := int64(0)
 		for i := range 400 {
-			r, err := d.b.Apply(t.Context(), read(name(i%8), fmt.Sprint(i)))
+			r, err := a.Apply(t.Context(), read(name(i%8), fmt.Sprint(i)))
 			if err != nil {
 				t.Fatalf("%d: %v", i, err)
 			}
@@ -168,7 +172,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 		if sum := amounts(t, db); sum != want {
 			t.Errorf("the meters show %d, want %d", sum, want)
 		}
-		clean(t, db)
+		clean(t, db, &answers)
 	})
 }
 
@@ -176,7 +180,9 @@ func TestCallersWhoGoAway(t *testing.T) {
 func TestAStormOnOneSubjectStarvesNobody(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		d := newDaemon(t, db)
-		meters(t, db, d.b, 33)
+		var answers enginetest.Answers
+		a := answers.Through(d.b)
+		meters(t, db, a, 33)
 		var seq atomic.Int64
 		// others is how long 32 callers with a subject each wait, at the 99th percentile, beside as many
 		// who ask for hot.
@@ -190,7 +196,7 @@ func TestAStormOnOneSubjectStarvesNobody(t *testing.T) {
 						case <-stop:
 							return
 						default:
-							if _, err := ask(t, d.b, read(hot(i), fmt.Sprint(seq.Add(1)))); err != nil {
+							if _, err := ask(t, a, read(hot(i), fmt.Sprint(seq.Add(1)))); err != nil {
 								t.Error(err)
 								return
 							}
@@ -204,7 +210,7 @@ func TestAStormOnOneSubjectStarvesNobody(t *testing.T) {
 				all.Go(func() {
 					for range 60 {
 						began := time.Now()
-						if _, err := ask(t, d.b, read(name(1+i), fmt.Sprint(seq.Add(1)))); err != nil {
+						if _, err := ask(t, a, read(name(1+i), fmt.Sprint(seq.Add(1)))); err != nil {
 							t.Error(err)
 							return
 						}
@@ -231,6 +237,6 @@ func TestAStormOnOneSubjectStarvesNobody(t *testing.T) {
 		if best > 3 {
 			t.Errorf("p99 beside a storm is %.1f times that beside as many calm callers", best)
 		}
-		clean(t, db)
+		clean(t, db, &answers)
 	})
 }

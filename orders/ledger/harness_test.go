@@ -21,14 +21,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a ledger on a database of its own, checked when the test ends.
+// rig is a ledger on a database of its own. When its test ends, every answer is compared with history, and the
+// books are checked.
 type rig struct {
 	testing.TB
 	*ledger.Ledger
-	db     *gorm.DB
-	engine *engine.Engine
-	tokens *once.Tokens
-	keys   atomic.Int64
+	db      *gorm.DB
+	engine  *engine.Engine
+	answers enginetest.Answers
+	tokens  *once.Tokens
+	keys    atomic.Int64
 }
 
 // each runs a test on every kind of database there is.
@@ -52,9 +54,10 @@ func newRig(tb testing.TB, db *gorm.DB, wrap func(*engine.Engine) engine.Applier
 	if wrap != nil {
 		apply = wrap(r.engine)
 	}
-	require.NoError(tb, r.Attach(db, r.engine, apply))
+	require.NoError(tb, r.Attach(db, r.engine, r.answers.Through(apply)))
 	tb.Cleanup(func() {
 		require.NoError(tb, r.engine.Close(context.Background()))
+		r.answers.Check(tb, db)
 		require.Empty(tb, r.verify().Findings)
 	})
 	return r

@@ -119,7 +119,7 @@ func TestAStormOfTransfers(t *testing.T) {
 		defer func() { require.NoError(t, batcher.Close(context.Background())) }()
 		straight, err := ledger.New(ledger.Config{})
 		require.NoError(t, err)
-		require.NoError(t, straight.Attach(db, r.engine, r.engine))
+		require.NoError(t, straight.Attach(db, r.engine, r.answers.Through(r.engine)))
 		const owners, callers, requests, begin = 4, 16, 40, 2000
 		var accounts []ledger.Account
 		for i := range owners {

@@ -142,7 +142,7 @@ func twin(t *testing.T, b *bench, r engine.Request) {
 		t.Error(err)
 		return
 	}
-	if got, err := other.Apply(context.Background(), r); err != nil || got.Outcome != engine.Applied {
+	if got, err := b.answers.Through(other).Apply(context.Background(), r); err != nil || got.Outcome != engine.Applied {
 		t.Errorf("twin: %v %v", got.Outcome, err)
 	}
 }

@@ -390,11 +390,11 @@ func (b *bench) insert(t *testing.T, id string, state engine.State) {
 }
 
 // shortSettling is an engine on the failing database that gives up on an unknown commit at once.
-func (b *bench) shortSettling(t *testing.T) *engine.Engine {
+func (b *bench) shortSettling(t *testing.T) engine.Applier {
 	t.Helper()
 	e, err := engine.New(b.shaken, engine.Config{Now: b.clock.Now, Settle: 50 * time.Millisecond}, parcelMachine(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return b.answers.Through(e)
 }

@@ -61,15 +61,16 @@ func (s Setup) front(t *testing.T, e *engine.Engine) engine.Applier {
 	return s.Front(t, e)
 }
 
-// bench is one test's engine.
+// bench is one test's engine. When the test ends, every answer that app gave is compared with history.
 type bench struct {
-	db     *gorm.DB // without faults
-	shaken *gorm.DB // with faults
-	faults *enginetest.Faulty
-	clock  *enginetest.Clock
-	eng    *engine.Engine
-	app    engine.Applier
-	setup  Setup
+	db      *gorm.DB // without faults
+	shaken  *gorm.DB // with faults
+	faults  *enginetest.Faulty
+	clock   *enginetest.Clock
+	eng     *engine.Engine
+	app     engine.Applier
+	answers enginetest.Answers
+	setup   Setup
 }
 
 func (s Setup) bench(t *testing.T) *bench {
@@ -89,8 +90,9 @@ func (s Setup) bench(t *testing.T) *bench {
 		if err := e.Close(context.Background()); err != nil {
 			t.Errorf("close the engine: %v", err)
 		}
+		b.answers.Check(t, b.db)
 	})
-	b.eng, b.app = e, s.front(t, e)
+	b.eng, b.app = e, b.answers.Through(s.front(t, e))
 	return b
 }
 
