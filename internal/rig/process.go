@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -36,6 +37,11 @@ func spawn(cmd *exec.Cmd) (ended <-chan error, err error) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	starting.Lock()
+	defer starting.Unlock()
+	if stopping.Load() {
+		return nil, errStopping
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -44,13 +50,19 @@ func spawn(cmd *exec.Cmd) (ended <-chan error, err error) {
 	return told, nil
 }
 
-// stopping is true when servers may end.
-var stopping atomic.Bool
+// stopping is true when servers may end. From then on nothing is started.
+var (
+	stopping    atomic.Bool
+	starting    sync.Mutex
+	errStopping = errors.New("the rig ends")
+)
 
 // killChildren ends every process that descends from the rig and returns when none is left. Killing
 // is not rude here: what a server would still save is deleted anyway.
 func killChildren() {
+	starting.Lock()
 	stopping.Store(true)
+	starting.Unlock()
 	for {
 		pids := children()
 		if len(pids) == 0 {

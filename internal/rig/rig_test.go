@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -152,8 +153,21 @@ func TestMariaDBGreetsWhenItIsStarted(t *testing.T) {
 	if _, err := find("mariadbd", ""); err != nil {
 		t.Skip("MariaDB is not installed")
 	}
-	cmd := rig(t, `echo ready; echo "$ORDERD_TEST_MYSQL"; cat`)
-	cmd.Env = append(cmd.Env, "ORDERD_TEST_MYSQL=")
+	greetsWhenStarted(t, "ORDERD_TEST_MYSQL")
+}
+
+func TestMySQL56GreetsWhenItIsStarted(t *testing.T) {
+	t.Chdir("../..") // where the rig is run
+	if _, err := os.Stat(mysql56); err != nil {
+		t.Skip("MySQL 5.6 has not been fetched")
+	}
+	greetsWhenStarted(t, "ORDERD_TEST_MYSQL56")
+}
+
+// greetsWhenStarted holds that a server greets while the rig runs, and is gone afterwards.
+func greetsWhenStarted(t *testing.T, env string) {
+	cmd := rig(t, `echo ready; echo "$`+env+`"; cat`)
+	cmd.Env = append(cmd.Env, env+"=")
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	rest := bufio.NewReader(started(t, cmd))
@@ -167,6 +181,76 @@ func TestMariaDBGreetsWhenItIsStarted(t *testing.T) {
 	require.NoError(t, stdin.Close())
 	require.NoError(t, cmd.Wait())
 	require.ErrorIs(t, greets(addr), syscall.ECONNREFUSED)
+}
+
+func TestWhatHasNotBeenFetchedIsNamedAndTheCommandRunsWithout(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cmd := rig(t, `echo "it is ${ORDERD_TEST_MYSQL56:-not set}"`)
+	cmd.Env = append(cmd.Env, "ORDERD_TEST_MYSQL56=")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Equal(t, "it is not set\n", string(out))
+	require.Contains(t, stderr.String(), "ORDERD_TEST_MYSQL56")
+	require.Contains(t, stderr.String(), "make .cache/mysql56")
+}
+
+func TestAClusterIsProvidedOnlyWhenItIsNamed(t *testing.T) {
+	all, err := choose("")
+	require.NoError(t, err)
+	require.NotContains(t, names(all), "ORDERD_TEST_GALERA")
+	require.Len(t, all, len(needs)-1)
+
+	some, err := choose("ORDERD_TEST_GALERA,ORDERD_TEST_REDIS")
+	require.NoError(t, err)
+	require.Equal(t, []string{"ORDERD_TEST_REDIS", "ORDERD_TEST_GALERA"}, names(some), "in the order of starting")
+
+	_, err = choose("ORDERD_TEST_REDIS,ORDERD_TEST_ORACLE")
+	require.ErrorContains(t, err, "nothing provides ORDERD_TEST_ORACLE")
+}
+
+func names(of []need) (all []string) {
+	for _, n := range of {
+		all = append(all, n.env)
+	}
+	return all
+}
+
+func TestNothingIsStartedWhenTheRigEnds(t *testing.T) {
+	stopping.Store(true)
+	defer stopping.Store(false)
+	_, err := spawn(exec.CommandContext(t.Context(), "true"))
+	require.ErrorIs(t, err, errStopping)
+}
+
+func TestPortsOfServersThatComeBackAreNoneThatTheKernelHandsOut(t *testing.T) {
+	ports, err := steadyPorts(16)
+	require.NoError(t, err)
+	require.Len(t, ports, 16)
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	require.NoError(t, err)
+	var low int
+	_, err = fmt.Sscan(string(text), &low)
+	require.NoError(t, err)
+	seen := map[int]bool{}
+	for _, p := range ports {
+		require.Less(t, p, low)
+		require.False(t, seen[p], "port %d twice", p)
+		seen[p] = true
+	}
+}
+
+func TestANodeTellsWhereItsFilesAre(t *testing.T) {
+	const uuid = "11248705-e8aa-11f1-a653-1704116b300d"
+	for line, want := range map[string]string{
+		"2026-11-25  8:28:02 0 [Note] WSREP: Recovered position: " + uuid + ":17": uuid + ":17",
+		"WSREP: Recovered position: " + uuid + ":17,0-1-5":                        uuid + ":17",
+		"WSREP: Recovered position: " + uuid + ":-1":                              uuid + ":-1",
+	} {
+		require.Equal(t, want, string(positions.FindSubmatch([]byte(line))[1]))
+	}
+	require.Nil(t, positions.FindSubmatch([]byte("WSREP: Recovered nothing")))
 }
 
 func TestAServerThatEndsIsNotAwaited(t *testing.T) {

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -29,6 +32,24 @@ func freePort() (int, error) {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// steadyPorts returns n ports of the loopback interface on which nobody listens, below those that the
+// kernel hands out to whoever wants any: a server that is started again finds its own still free.
+func steadyPorts(n int) (ports []int, err error) {
+	const first, last, tries = 20_000, 29_999, 1000
+	for range tries {
+		port := first + rand.IntN(last-first+1)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		defer func() { _ = l.Close() }() // not before all are found
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
+	}
+	return nil, fmt.Errorf("no %d ports are free between %d and %d", n, first, last)
 }
 
 // await tries until the server answers. It gives up when the server or ctx ends, or after startMax.
@@ -64,23 +85,46 @@ func mourn(name string, ended <-chan error, log string) {
 // A command must not change its user by itself: that would undo what makes it die with the rig.
 func confine(cmd *exec.Cmd, dir string) error {
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+dir)
+	as, err := unprivileged()
+	if err != nil || as == nil {
+		return err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	return os.Chown(dir, int(as.Uid), int(as.Gid))
+}
+
+// unprivileged is the user whom root's servers work as, nil if the rig itself is not root's.
+func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil
+		return nil, nil
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gid, err := strconv.ParseUint(nobody.Gid, 10, 32)
 	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// give makes everything in dir the servers' own.
+func give(dir string) error {
+	as, err := unprivileged()
+	if err != nil || as == nil {
 		return err
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	return os.Chown(dir, int(uid), int(gid))
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(as.Uid), int(as.Gid))
+	})
 }
 
 // output runs a command to its end. Its output is part of the error, and else of no interest.
