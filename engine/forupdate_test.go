@@ -40,8 +40,12 @@ func lampEngine(t *testing.T, db *gorm.DB) (*engine.Engine, *enginetest.Faulty) 
 // Callers who lock the row decide one after the other: each reads what the one before has written, and
 // nothing is decided or written in vain.
 func TestForUpdateSerialises(t *testing.T) {
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) { forUpdateSerialises(t, s.Open(t)) })
+}
+
+func forUpdateSerialises(t *testing.T, db *gorm.DB) {
 	const callers = 32
-	e, calls := lampEngine(t, enginetest.MySQL(t))
+	e, calls := lampEngine(t, db)
 	lampRow(t, e, "a")
 	var mu sync.Mutex
 	made := map[enginetest.CallKind]int{}
@@ -77,7 +81,10 @@ func TestForUpdateSerialises(t *testing.T) {
 // Locking a row that is not there locks nothing: others insert it, and rows beside it, at once. At
 // REPEATABLE READ it would lock the gap, and two who then insert would be a deadlock.
 func TestForUpdateOfAMissingRowTakesNoGapLock(t *testing.T) {
-	db := enginetest.MySQL(t)
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) { forUpdateLeavesGaps(t, s.Open(t)) })
+}
+
+func forUpdateLeavesGaps(t *testing.T, db *gorm.DB) {
 	e, calls := lampEngine(t, db)
 	lampRow(t, e, "a")
 	lampRow(t, e, "z")

@@ -40,8 +40,8 @@ func lampMachine(t testing.TB) *engine.Machine[lamp] {
 	return m
 }
 
-func mysqlWithoutPackets(t *testing.T) *gorm.DB {
-	db, err := mysqldb.Open(enginetest.MySQLDSN(t), mysqldb.Packets(false))
+func withoutPackets(t *testing.T, s enginetest.Server) *gorm.DB {
+	db, err := mysqldb.Open(s.DSN(t), mysqldb.Packets(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,17 +58,20 @@ func mysqlWithoutPackets(t *testing.T) *gorm.DB {
 
 // A transition costs few round trips, and many transitions cost hardly more than one.
 func TestRoundTripsAndStatements(t *testing.T) {
-	for _, c := range []struct {
+	type way struct {
 		name       string
 		open       func(*testing.T) *gorm.DB
 		trips      int // of one request or of hundreds
 		statements int
-	}{
-		// select | begin, update, history, messages, commit
-		{"mysql", func(t *testing.T) *gorm.DB { return enginetest.MySQL(t) }, 2, 6},
-		{"mysql without packets", mysqlWithoutPackets, 6, 6},
-		{"sqlite", openSQLite, 6, 6}, // no network between
-	} {
+	}
+	// select | begin, update, history, messages, commit
+	ways := []way{{"sqlite", openSQLite, 6, 6}} // no network between
+	for _, s := range enginetest.Servers() {
+		ways = append(ways,
+			way{s.Name, func(t *testing.T) *gorm.DB { return s.Open(t) }, 2, 6},
+			way{s.Name + " without packets", func(t *testing.T) *gorm.DB { return withoutPackets(t, s) }, 6, 6})
+	}
+	for _, c := range ways {
 		t.Run(c.name, func(t *testing.T) {
 			db := c.open(t)
 			if err := db.AutoMigrate(&lamp{}); err != nil {

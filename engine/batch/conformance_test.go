@@ -14,10 +14,10 @@ import (
 
 // What the engine promises, it promises through a batcher, too: the suite is the engine's own.
 func TestConformance(t *testing.T) {
-	for name, open := range map[string]func(testing.TB) *gorm.DB{"sqlite": enginetest.SQLite, "mysql": enginetest.MySQL} {
-		t.Run(name, func(t *testing.T) {
+	for _, k := range enginetest.Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
 			conformance.Run(t, conformance.Setup{
-				Open:  func(t *testing.T) *gorm.DB { return open(t) },
+				Open:  func(t *testing.T) *gorm.DB { return k.Open(t) },
 				Front: func(t *testing.T, e *engine.Engine) engine.Applier { return started(t, e, batch.Config{}) },
 			})
 		})

@@ -1,11 +1,7 @@
 package mysqldb_test
 
 import (
-	"database/sql"
-	"fmt"
-	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/mysqldb"
 )
 
@@ -48,37 +45,25 @@ func TestErrorsNeverShowThePassword(t *testing.T) {
 	}
 }
 
-var databases atomic.Int64
-
-func open(t *testing.T, params string, opts ...mysqldb.Option) *gorm.DB {
-	dsn := os.Getenv("ORDERD_TEST_MYSQL")
-	if dsn == "" {
-		t.Skip("ORDERD_TEST_MYSQL is not set: it takes the DSN of a MySQL family server on which databases may be created")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	require.NoError(t, err)
-	admin, err := sql.Open("mysql", dsn)
-	require.NoError(t, err)
-	cfg.DBName = fmt.Sprintf("mysqldb_%d_%d", os.Getpid(), databases.Add(1))
-	_, err = admin.Exec("CREATE DATABASE " + cfg.DBName)
-	require.NoError(t, err)
-	plain, _, _ := strings.Cut(cfg.FormatDSN(), "?")
+func open(t *testing.T, s enginetest.Server, params string, opts ...mysqldb.Option) *gorm.DB {
+	plain, _, _ := strings.Cut(s.DSN(t), "?")
 	db, err := mysqldb.Open(plain+params, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		d, err := db.DB()
 		require.NoError(t, err)
 		require.NoError(t, d.Close())
-		_, err = admin.Exec("DROP DATABASE " + cfg.DBName)
-		require.NoError(t, err)
-		require.NoError(t, admin.Close())
 	})
 	return db
 }
 
 func TestEverySessionIsStrictUTCAndReadCommitted(t *testing.T) {
+	enginetest.OnServers(t, sessionsAreStrict)
+}
+
+func sessionsAreStrict(t *testing.T, s enginetest.Server) {
 	for _, params := range []string{"", "?clientFoundRows=true&parseTime=true&loc=UTC&time_zone=%27%2B00:00%27&readTimeout=7s&charset=utf8mb4"} {
-		db := open(t, params, mysqldb.MaxConns(3), mysqldb.LockWait(time.Second))
+		db := open(t, s, params, mysqldb.MaxConns(3), mysqldb.LockWait(time.Second))
 		d, err := db.DB()
 		require.NoError(t, err)
 		for range 3 {
@@ -105,15 +90,21 @@ func TestEverySessionIsStrictUTCAndReadCommitted(t *testing.T) {
 }
 
 func TestTooLongKeyIsRefusedWhateverTheServersDefault(t *testing.T) {
-	db := open(t, "")
+	enginetest.OnServers(t, tooLongKeysAreRefused)
+}
+
+func tooLongKeysAreRefused(t *testing.T, s enginetest.Server) {
+	db := open(t, s, "")
 	require.NoError(t, db.Exec("CREATE TABLE t (k VARBINARY(4) PRIMARY KEY)").Error)
 	var tooLong *mysql.MySQLError
 	require.ErrorAs(t, db.Exec("INSERT INTO t VALUES ('12345')").Error, &tooLong)
 	assert.EqualValues(t, 1406, tooLong.Number)
 }
 
-func TestTimesAreCutToMicroseconds(t *testing.T) {
-	db := open(t, "")
+func TestTimesAreCutToMicroseconds(t *testing.T) { enginetest.OnServers(t, timesAreCut) }
+
+func timesAreCut(t *testing.T, s enginetest.Server) {
+	db := open(t, s, "")
 	require.NoError(t, db.Exec("CREATE TABLE t (at DATETIME(6))").Error)
 	at := time.Date(2026, 12, 31, 23, 59, 59, 999_999_600, time.UTC)
 	require.NoError(t, db.Exec("INSERT INTO t VALUES (?)", at).Error)

@@ -164,7 +164,9 @@ var onlyMySQL = []corruption{
 
 func TestDamageIsFoundAndNothingElseOnSQLite(t *testing.T) { damage(t, enginetest.SQLite, onlySQLite) }
 
-func TestDamageIsFoundAndNothingElseOnMySQL(t *testing.T) { damage(t, enginetest.MySQL, onlyMySQL) }
+func TestDamageIsFoundAndNothingElseOnMySQL(t *testing.T) {
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) { damage(t, s.Open, onlyMySQL) })
+}
 
 func damage(t *testing.T, open func(testing.TB) *gorm.DB, more []corruption) {
 	db := open(t)

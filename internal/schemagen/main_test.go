@@ -27,7 +27,11 @@ func TestTheCommittedFileIsUpToDate(t *testing.T) {
 }
 
 func TestTheFileCreatesTheTablesThatMigrateCreates(t *testing.T) {
-	byHand := tables(t, func(t *testing.T, dsn string) {
+	enginetest.OnServers(t, createsWhatMigrateCreates)
+}
+
+func createsWhatMigrateCreates(t *testing.T, s enginetest.Server) {
+	byHand := tables(t, s, func(t *testing.T, dsn string) {
 		text, err := whole(top)
 		require.NoError(t, err)
 		db, err := sql.Open("mysql", dsn)
@@ -40,7 +44,7 @@ func TestTheFileCreatesTheTablesThatMigrateCreates(t *testing.T) {
 	})
 	require.Contains(t, byHand, "engine_transitions.subject varbinary(128) NO PRI")
 	require.Contains(t, byHand, "orders.status varbinary(64) NO MUL")
-	db := enginetest.MySQL(t)
+	db := s.Open(t)
 	require.NoError(t, orders.Migrate(context.Background(), db))
 	require.NoError(t, engine.Migrate(context.Background(), db))
 	var migrated []string
@@ -52,9 +56,9 @@ func TestTheFileCreatesTheTablesThatMigrateCreates(t *testing.T) {
 const columnsQuery = `SELECT CONCAT(table_name, '.', column_name, ' ', column_type, ' ', is_nullable, ' ', column_key)
 	FROM information_schema.columns WHERE table_schema = DATABASE()`
 
-func tables(t *testing.T, create func(t *testing.T, dsn string)) []string {
+func tables(t *testing.T, s enginetest.Server, create func(t *testing.T, dsn string)) []string {
 	t.Helper()
-	dsn := enginetest.MySQLDSN(t)
+	dsn := s.DSN(t)
 	create(t, dsn)
 	db, err := sql.Open("mysql", dsn)
 	require.NoError(t, err)

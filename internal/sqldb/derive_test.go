@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"example.com/orderd/internal/sqldb"
 )
@@ -81,9 +82,11 @@ CREATE TABLE numbered (n BIGINT NOT NULL, PRIMARY KEY (n)) ENGINE=InnoDB;`)
 }
 
 func TestTheSameSchemaServesMySQL(t *testing.T) {
-	db := wrap(t, openMySQL(t, ""))
-	withOrders(t, db, 2)
-	assert.EqualValues(t, 2, orders(t, db))
+	onServers(t, func(t *testing.T, g *gorm.DB) {
+		db := wrap(t, g)
+		withOrders(t, db, 2)
+		assert.EqualValues(t, 2, orders(t, db))
+	})
 }
 
 func TestDeriveRefusesWhatItDoesNotKnow(t *testing.T) {

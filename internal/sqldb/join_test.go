@@ -10,15 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/internal/sqldb"
 )
 
 // everyGorm runs a test with a handle as a user has it, on a database with the table of orders.
 func everyGorm(t *testing.T, test func(t *testing.T, g *gorm.DB, db *sqldb.DB)) {
-	for name, open := range map[string]func(t *testing.T) *gorm.DB{
-		"SQLite": openSQLite,
-		"MySQL":  func(t *testing.T) *gorm.DB { return openMySQL(t, "") },
-	} {
+	all := map[string]func(t *testing.T) *gorm.DB{"SQLite": openSQLite}
+	for _, s := range enginetest.Servers() {
+		all[s.Name] = func(t *testing.T) *gorm.DB { return openMySQL(t, s, "") }
+	}
+	for name, open := range all {
 		t.Run(name, func(t *testing.T) {
 			g := open(t)
 			db := wrap(t, g)

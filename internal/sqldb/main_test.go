@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/internal/sqldb"
@@ -27,20 +28,16 @@ func TestMain(m *testing.M) {
 
 var ctx = context.Background()
 
-// serverDSN is a MySQL family server on which tests may create databases.
-func serverDSN(t *testing.T) string {
-	dsn := os.Getenv("ORDERD_TEST_MYSQL")
-	if dsn == "" {
-		t.Skip("ORDERD_TEST_MYSQL is not set: it takes the DSN of a MySQL family server on which databases may be created")
-	}
-	return dsn
-}
-
 var databases atomic.Int64
 
-// newDatabase creates a database for one test and returns its DSN without parameters.
-func newDatabase(t *testing.T) string {
-	cfg, err := mysql.ParseDSN(serverDSN(t))
+// newDatabase creates a database for one test, with the server's own collation, and returns its DSN
+// without parameters.
+func newDatabase(t *testing.T, s enginetest.Server) string {
+	dsn := os.Getenv(s.Env)
+	if dsn == "" {
+		t.Skipf("%s is not set: it takes the DSN of a MySQL family server on which databases may be created", s.Env)
+	}
+	cfg, err := mysql.ParseDSN(dsn)
 	require.NoError(t, err)
 	name := fmt.Sprintf("sqldb_%d_%d", os.Getpid(), databases.Add(1))
 	admin, err := sql.Open("mysql", cfg.FormatDSN())
@@ -53,7 +50,7 @@ func newDatabase(t *testing.T) string {
 		require.NoError(t, admin.Close())
 	})
 	cfg.DBName = name
-	dsn, _, _ := strings.Cut(cfg.FormatDSN(), "?")
+	dsn, _, _ = strings.Cut(cfg.FormatDSN(), "?")
 	return dsn
 }
 
@@ -72,8 +69,8 @@ func openSQLite(t *testing.T) *gorm.DB {
 	return closeAtEnd(t, db)
 }
 
-func openMySQL(t *testing.T, params string) *gorm.DB {
-	db, err := mysqldb.Open(newDatabase(t) + params)
+func openMySQL(t *testing.T, s enginetest.Server, params string) *gorm.DB {
+	db, err := mysqldb.Open(newDatabase(t, s) + params)
 	require.NoError(t, err)
 	return closeAtEnd(t, db)
 }
@@ -87,12 +84,23 @@ func wrap(t *testing.T, db *gorm.DB) *sqldb.DB {
 // everywhere runs a test on every database there is.
 func everywhere(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, wrap(t, openSQLite(t))) })
-	t.Run("MySQL", func(t *testing.T) { test(t, wrap(t, openMySQL(t, ""))) })
-	t.Run("MySQL preparing statements", func(t *testing.T) { test(t, wrap(t, usersMySQL(t, usersParams, &gorm.Config{}))) })
-	t.Run("MySQL in another collation", func(t *testing.T) {
-		test(t, wrap(t, usersMySQL(t, usersParams+"&interpolateParams=true&charset=utf8mb4&collation=utf8mb4_general_ci", &gorm.Config{})))
-	})
-	t.Run("MySQL counting found rows", func(t *testing.T) { test(t, wrap(t, openMySQL(t, "?clientFoundRows=true"))) })
+	for _, s := range enginetest.Servers() {
+		for name, open := range map[string]func(t *testing.T) *gorm.DB{
+			"":                       func(t *testing.T) *gorm.DB { return openMySQL(t, s, "") },
+			", preparing statements": func(t *testing.T) *gorm.DB { return usersMySQL(t, s, usersParams, &gorm.Config{}) },
+			", in another collation": func(t *testing.T) *gorm.DB {
+				return usersMySQL(t, s, usersParams+"&interpolateParams=true&charset=utf8mb4&collation=utf8mb4_general_ci", &gorm.Config{})
+			},
+			", counting found rows": func(t *testing.T) *gorm.DB { return openMySQL(t, s, "?clientFoundRows=true") },
+		} {
+			t.Run(s.Name+name, func(t *testing.T) { test(t, wrap(t, open(t))) })
+		}
+	}
+}
+
+// onServers runs a test on each server of the MySQL family.
+func onServers(t *testing.T, test func(t *testing.T, g *gorm.DB)) {
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) { test(t, openMySQL(t, s, "")) })
 }
 
 // ordersDDL is a table like those of the engine.

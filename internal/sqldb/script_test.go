@@ -86,7 +86,11 @@ func TestPlayIsAllOrNothing(t *testing.T) {
 }
 
 func TestPlayLeavesNoTransactionOpen(t *testing.T) {
-	db := wrap(t, openMySQL(t, ""))
+	onServers(t, playLeavesNoTransactionOpen)
+}
+
+func playLeavesNoTransactionOpen(t *testing.T, g *gorm.DB) {
+	db := wrap(t, g)
 	withOrders(t, db, 1)
 	var s sqldb.Script
 	s.Update(moveOrders("new", "paid", 1, 0))
@@ -154,7 +158,10 @@ func (s *shaken) BeginTx(ctx context.Context, o *sql.TxOptions) (gorm.ConnPool, 
 
 // What a packet's error says of its COMMIT.
 func TestAPacketTellsWhatIsUnknown(t *testing.T) {
-	g := openMySQL(t, "")
+	onServers(t, aPacketTellsWhatIsUnknown)
+}
+
+func aPacketTellsWhatIsUnknown(t *testing.T, g *gorm.DB) {
 	s := &shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}
 	require.NotNil(t, s.PacketPool)
 	g.ConnPool, g.Statement.ConnPool = s, s

@@ -211,7 +211,11 @@ func TestNothingIsCommittedAfterALockWait(t *testing.T) {
 }
 
 func TestRealDeadlockOnMySQLLeavesNothingBehind(t *testing.T) {
-	db := wrap(t, openMySQL(t, ""))
+	onServers(t, realDeadlockOnMySQLLeavesNothingBehind)
+}
+
+func realDeadlockOnMySQLLeavesNothingBehind(t *testing.T, g *gorm.DB) {
+	db := wrap(t, g)
 	withOrders(t, db, 2)
 	first, second := make(chan struct{}), make(chan struct{})
 	attempt := func(mine, other string, ready, wait chan struct{}) error {

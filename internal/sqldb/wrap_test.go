@@ -12,13 +12,14 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/internal/sqldb"
 )
 
 // usersMySQL opens a database as a user does, with nothing but gorm.
-func usersMySQL(t *testing.T, params string, cfg *gorm.Config) *gorm.DB {
+func usersMySQL(t *testing.T, s enginetest.Server, params string, cfg *gorm.Config) *gorm.DB {
 	cfg.Logger = logger.Discard
-	g, err := gorm.Open(gormmysql.Open(newDatabase(t)+params), cfg)
+	g, err := gorm.Open(gormmysql.Open(newDatabase(t, s)+params), cfg)
 	require.NoError(t, err)
 	return closeAtEnd(t, g)
 }
@@ -32,12 +33,12 @@ func usersSQLite(t *testing.T, params string) *gorm.DB {
 }
 
 func TestWrapNamesEveryWrongSettingAtOnce(t *testing.T) {
-	t.Run("MySQL", func(t *testing.T) {
-		_, err := sqldb.Wrap(ctx, usersMySQL(t, "?sql_mode=%27%27&time_zone=%27%2B08:00%27", &gorm.Config{}))
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) {
+		_, err := sqldb.Wrap(ctx, usersMySQL(t, s, "?sql_mode=%27%27&time_zone=%27%2B08:00%27", &gorm.Config{}))
 		for _, remedy := range []string{"STRICT_ALL_TABLES", "parseTime=true", "time_zone=%27%2B00:00%27"} {
 			assert.ErrorContains(t, err, remedy)
 		}
-		_, err = sqldb.Wrap(ctx, usersMySQL(t, "?parseTime=true&loc=Asia%2FShanghai&sql_mode=%27TRADITIONAL,ANSI_QUOTES%27&time_zone=%27%2B00:00%27", &gorm.Config{}))
+		_, err = sqldb.Wrap(ctx, usersMySQL(t, s, "?parseTime=true&loc=Asia%2FShanghai&sql_mode=%27TRADITIONAL,ANSI_QUOTES%27&time_zone=%27%2B00:00%27", &gorm.Config{}))
 		assert.ErrorContains(t, err, "loc=UTC")
 		assert.ErrorContains(t, err, "ANSI_QUOTES")
 		assert.NotContains(t, err.Error(), "STRICT_ALL_TABLES")
@@ -60,17 +61,20 @@ func TestWrapNamesEveryWrongSettingAtOnce(t *testing.T) {
 const usersParams = "?parseTime=true&sql_mode=%27STRICT_TRANS_TABLES%27&time_zone=%27%2B00:00%27"
 
 func TestWrapTakesAUsersOwnHandle(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) *gorm.DB{
-		"MySQL": func(t *testing.T) *gorm.DB {
-			return usersMySQL(t, usersParams+"&interpolateParams=true", &gorm.Config{})
-		},
-		"MySQL with prepared statements, translated errors": func(t *testing.T) *gorm.DB {
-			return usersMySQL(t, usersParams, &gorm.Config{PrepareStmt: true, TranslateError: true})
-		},
+	all := map[string]func(t *testing.T) *gorm.DB{
 		"SQLite": func(t *testing.T) *gorm.DB {
 			return usersSQLite(t, "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(extra)&_pragma=foreign_keys(1)&_time_format=sqlite")
 		},
-	} {
+	}
+	for _, s := range enginetest.Servers() {
+		all[s.Name] = func(t *testing.T) *gorm.DB {
+			return usersMySQL(t, s, usersParams+"&interpolateParams=true", &gorm.Config{})
+		}
+		all[s.Name+" with prepared statements, translated errors"] = func(t *testing.T) *gorm.DB {
+			return usersMySQL(t, s, usersParams, &gorm.Config{PrepareStmt: true, TranslateError: true})
+		}
+	}
+	for name, open := range all {
 		t.Run(name, func(t *testing.T) {
 			db := wrap(t, open(t).Where("1 = 0").Session(&gorm.Session{}))
 			withOrders(t, db, 10)
@@ -106,10 +110,12 @@ func TestWrapRefusesATransaction(t *testing.T) {
 }
 
 func TestTransactionsAreReadCommitted(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) *gorm.DB{
-		"our pool":   func(t *testing.T) *gorm.DB { return openMySQL(t, "") },
-		"users pool": func(t *testing.T) *gorm.DB { return usersMySQL(t, usersParams, &gorm.Config{}) },
-	} {
+	all := map[string]func(t *testing.T) *gorm.DB{}
+	for _, s := range enginetest.Servers() {
+		all[s.Name+", our pool"] = func(t *testing.T) *gorm.DB { return openMySQL(t, s, "") }
+		all[s.Name+", user's pool"] = func(t *testing.T) *gorm.DB { return usersMySQL(t, s, usersParams, &gorm.Config{}) }
+	}
+	for name, open := range all {
 		t.Run(name, func(t *testing.T) {
 			db := wrap(t, open(t))
 			withOrders(t, db, 1)
