@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -19,8 +20,8 @@ var messageType = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$`)
 // same transaction. The zero value is ready. Not safe for concurrent use.
 type Effects struct {
 	messages []message
-	timers   []timer
-	stops    []string
+	timers   []timer  // to be armed
+	stops    []string // to be stopped; none of them is armed
 	err      error
 }
 
@@ -56,20 +57,48 @@ func (fx *Effects) Emit(messageTyp string, data any) {
 }
 
 // Arm asks for a timer that fires event at the given time, unless the subject has left the state it
-// is in after this transition by then. Arming the same name again in one visit replaces it.
+// is in after this transition by then. A time that has passed is due at once. Arming the same name
+// again in one visit replaces the timer; of several wishes about one name the last counts.
 func (fx *Effects) Arm(name string, at time.Time, event Event) {
-	if !validName.MatchString(name) {
-		fx.fail(fmt.Errorf("timer %q: want lower-case letters, digits and underscores", name))
+	at = at.UTC().Truncate(time.Microsecond)
+	switch {
+	case !validName.MatchString(name):
+		fx.fail(badTimerName(name))
+		return
+	case at.IsZero():
+		fx.fail(fmt.Errorf("timer %s: armed for no time at all, it is zero", name))
+		return
+	case at.Unix() <= 0 || at.Year() > timerYearMax:
+		fx.fail(fmt.Errorf("timer %s: armed for %s, want a time of the years 1970 to %d", name, at.Format(time.RFC3339), timerYearMax))
 		return
 	}
-	fx.timers = append(fx.timers, timer{name: name, dueAt: at.UTC().Truncate(time.Microsecond), event: event})
+	fx.forget(name)
+	fx.timers = append(fx.timers, timer{name: name, dueAt: at, event: event})
 	fx.bound()
 }
 
-// Stop ends the armed timers of that name. There need not be one.
+// timerYearMax is the last year that every database compares with.
+const timerYearMax = 9998
+
+// Stop ends the timers of that name. There need not be one.
 func (fx *Effects) Stop(name string) {
+	if !validName.MatchString(name) {
+		fx.fail(badTimerName(name))
+		return
+	}
+	fx.forget(name)
 	fx.stops = append(fx.stops, name)
 	fx.bound()
+}
+
+func badTimerName(name string) error {
+	return fmt.Errorf("timer %.100q: want a lower-case letter, then letters, digits and underscores, at most 64", name)
+}
+
+// forget drops what was asked for about a timer: each name is in one of the two lists, once.
+func (fx *Effects) forget(name string) {
+	fx.timers = slices.DeleteFunc(fx.timers, func(t timer) bool { return t.name == name })
+	fx.stops = slices.DeleteFunc(fx.stops, func(stopped string) bool { return stopped == name })
 }
 
 func (fx *Effects) bound() {

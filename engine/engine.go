@@ -64,7 +64,7 @@ type Engine struct {
 var schemaSQL string
 
 // Schema is the engine's own tables.
-var Schema = sqldb.Component{Name: "engine", Version: 1, DDL: schemaSQL}
+var Schema = sqldb.Component{Name: "engine", Version: 2, DDL: schemaSQL}
 
 // Migrate creates the engine's tables where they are missing. It may be run again and by several
 // processes at once; a database with another schema version is refused.

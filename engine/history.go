@@ -51,13 +51,27 @@ func (e *Engine) At(ctx context.Context, machine, id string, at time.Time) (Tran
 }
 
 // CauseKey is the key of what one transition causes on a further subject: however often the cause is
-// worked off, the effect happens once. Names too long for a key are replaced by their hash.
+// worked off, the effect happens once. Names that do not fit into a key are replaced by their hash.
 func CauseKey(by Transition, machine, subject string, event Event) Key {
-	seq := fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine, subject, event)
-	if len(seq) > seqMax {
-		seq = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(seq)))
+	return Key{Source: SourceCause, Seq: seqOf(fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine, subject, event))}
+}
+
+// TimerKey is the key of the one event of a timer that the transition with version armed has armed. A
+// transition arms a name at most once, so no other arming ever has it.
+func TimerKey(machine, subject string, armed int64, name string) Key {
+	return Key{Source: sourceTimer, Seq: seqOf(fmt.Sprintf("%s/%s/%d/%s", machine, subject, armed, name))}
+}
+
+// sourceTimer is the source of keys of timers.
+const sourceTimer = SourceSystem + "timer"
+
+// seqOf makes the seq of a key of a text, which is that of a subject in part: it may be too long, and
+// hold what keys must not.
+func seqOf(text string) string {
+	if len(text) > seqMax || !visibleASCII(text) {
+		return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
 	}
-	return Key{Source: SourceCause, Seq: seq}
+	return text
 }
 
 // ByKey returns the transition that a key has led to. It matches ErrNotFound if there is none.

@@ -14,13 +14,14 @@ var timerColumns = []string{
 }
 
 // scriptTimers stops and arms what the moves asked for, in their order. A timer belongs to the visit
-// of the state that its subject is in after the move.
+// of the state that its subject is in after the move. What tells an arming from others of the same timer
+// is the version that armed it: no transition has it again, whatever becomes of the row.
 func scriptTimers(script *sqldb.Script, w *world, entered map[*move]int64) {
 	for _, s := range w.order {
 		for i, mv := range s.moves {
 			for _, name := range mv.fx.stops {
-				script.Exec(`UPDATE engine_timers SET status = 'stopped', arming = arming + 1, next_at = ?
-					WHERE machine = ? AND subject = ? AND name = ? AND status = 'armed'`, w.now, s.ref.machine, s.ref.id, name)
+				script.Exec(`UPDATE engine_timers SET status = 'stopped', next_at = ? WHERE machine = ? AND subject = ? AND name = ?
+					AND COALESCE(status, '') IN ('armed', 'parked')`, w.now, s.ref.machine, s.ref.id, name)
 			}
 			visit, known := s.entered(i)
 			if !known {
@@ -29,13 +30,13 @@ func scriptTimers(script *sqldb.Script, w *world, entered map[*move]int64) {
 			armed := sqldb.Insert{Table: "engine_timers", Columns: timerColumns}
 			for _, t := range mv.fx.timers {
 				armed.Rows = append(armed.Rows, []any{
-					s.ref.machine, s.ref.id, visit, t.name, string(t.event), t.dueAt, "armed", 1,
+					s.ref.machine, s.ref.id, visit, t.name, string(t.event), t.dueAt, "armed", mv.fact.Version,
 					t.dueAt, 0, "", w.now,
 				})
 			}
 			script.Merge(sqldb.Merge{
 				Insert: armed, Key: []string{"machine", "subject", "entered", "name"},
-				Add: []string{"arming"}, Replace: []string{"event", "due_at", "status", "next_at", "tries", "problem", "armed_at"},
+				Replace: []string{"event", "due_at", "status", "arming", "next_at", "tries", "problem", "armed_at"},
 			})
 		}
 	}
@@ -77,8 +78,8 @@ func readEntry(ctx context.Context, tx *sqldb.Tx, s *subject) (int64, error) {
 	var entered sql.NullInt64
 	first := s.moves[0].fact
 	err := tx.Each(ctx, `SELECT MAX(version) FROM engine_transitions
-		WHERE machine = ? AND subject = ? AND to_status = ? AND from_status <> to_status AND version < ?`,
-		[]any{s.ref.machine, s.ref.id, string(first.From), first.Version},
+		WHERE machine = ? AND subject = ? AND to_status = ? AND from_status <> to_status`,
+		[]any{s.ref.machine, s.ref.id, string(first.From)},
 		func(rows *sql.Rows) error { return rows.Scan(&entered) })
 	if err == nil && !entered.Valid {
 		err = fmt.Errorf("%s %s: history has no entry into %s", s.ref.machine, s.ref.id, first.From)

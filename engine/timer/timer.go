@@ -5,7 +5,6 @@ package timer
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -72,17 +71,8 @@ type timer struct {
 	tries            int
 }
 
-// seqMax bounds the seq of a key, in bytes.
-const seqMax = 255
-
 // key is that of the one transition that this arming of the timer may cause.
-func (t timer) key() engine.Key {
-	seq := fmt.Sprintf("%s/%s/%d/%s/%d", t.machine, t.subject, t.entered, t.name, t.arming)
-	if len(seq) > seqMax {
-		seq = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(seq)))
-	}
-	return engine.Key{Source: engine.SourceSystem + Name, Seq: seq}
-}
+func (t timer) key() engine.Key { return engine.TimerKey(t.machine, t.subject, t.arming, t.name) }
 
 // subject names a row of a machine.
 type subject struct{ machine, id string }

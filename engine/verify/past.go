@@ -58,7 +58,7 @@ const (
 		COUNT(CASE WHEN status NOT IN ('pending', 'retrying', 'sent', 'parked') THEN 1 END) FROM engine_messages
 		WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
 	readTimers = ` UNION ALL SELECT 3, subject, entered, MIN(name), '', '', '', '', NULL, COUNT(*), 0, 0,
-		COUNT(CASE WHEN status NOT IN ('armed', 'fired', 'stopped') THEN 1 END) FROM engine_timers
+		COUNT(CASE WHEN status NOT IN ('armed', 'fired', 'stopped', 'parked') THEN 1 END) FROM engine_timers
 		WHERE machine = ? AND entered > ? AND entered <= ? AND subject IN `
 )
 
