@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine/lock"
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -14,12 +15,13 @@ import (
 type notes struct {
 	now            time.Time
 	fired, stopped []timer
-	refused        []refusal
+	moved          []timer // their subjects did: they are looked at again, behind what else is due
+	failed         []failure
 }
 
-type refusal struct {
+type failure struct {
 	timer
-	problem string
+	note retry.Note
 }
 
 func (n *notes) end(one timer, fired bool) {
@@ -28,10 +30,6 @@ func (n *notes) end(one timer, fired bool) {
 	} else {
 		n.stopped = append(n.stopped, one)
 	}
-}
-
-func (n *notes) refuse(one timer, err error) {
-	n.refused = append(n.refused, refusal{one, cut(err.Error())})
 }
 
 // writeMax bounds writing down what has happened, which goes on when the step is told to end.
@@ -44,21 +42,25 @@ func (t *Timers) write(ctx context.Context, fence int64, n notes) error {
 	defer cancel()
 	held, holds := lock.Fenced(Name, fence)
 	var script sqldb.Script
-	for _, end := range []struct {
+	for _, place := range []struct {
 		status string
 		timers []timer
-	}{{"fired", n.fired}, {"stopped", n.stopped}} {
-		for part := range slices.Chunk(end.timers, queryChunk) {
-			args := slices.Concat([]any{end.status, n.now}, holds)
+	}{{"fired", n.fired}, {"stopped", n.stopped}, {"armed", n.moved}} {
+		for part := range slices.Chunk(place.timers, queryChunk) {
+			args := slices.Concat([]any{place.status, n.now}, holds)
 			for _, one := range part {
 				args = append(args, one.place()...)
 			}
 			script.Exec("UPDATE engine_timers SET status = ?, next_at = ? WHERE "+armed+" AND "+held+" AND "+places(len(part)), args...)
 		}
 	}
-	for _, r := range n.refused {
-		script.Exec("UPDATE engine_timers SET next_at = ?, tries = tries + 1, problem = ? WHERE "+armed+" AND "+held+" AND "+places(1),
-			slices.Concat([]any{n.now.Add(pause(r.tries)), r.problem}, holds, r.place())...)
+	for _, f := range n.failed {
+		status := "armed"
+		if f.note.Parked {
+			status = "parked"
+		}
+		script.Exec("UPDATE engine_timers SET status = ?, next_at = ?, tries = ?, problem = ? WHERE "+armed+" AND "+held+" AND "+places(1),
+			slices.Concat([]any{status, f.note.NextAt, f.note.Tries, f.note.Problem}, holds, f.place())...)
 	}
 	return t.db.WithBackoff(sqldb.Backoff{}).Retry(ctx, func(tx *sqldb.Tx) error { return tx.Play(ctx, script) })
 }
@@ -73,27 +75,3 @@ func places(n int) string {
 }
 
 func (t timer) place() []any { return []any{t.machine, t.subject, t.entered, t.name, t.arming} }
-
-// Pauses after refusals double, up to a bound.
-const (
-	pauseMin = time.Minute
-	pauseMax = time.Hour
-)
-
-func pause(tries int) time.Duration {
-	d := pauseMin
-	for range min(tries, 10) {
-		d = min(2*d, pauseMax)
-	}
-	return d
-}
-
-// problemMax bounds a kept problem, in characters.
-const problemMax = 1000
-
-func cut(text string) string {
-	if r := []rune(text); len(r) > problemMax {
-		return string(r[:problemMax])
-	}
-	return text
-}

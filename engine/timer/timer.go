@@ -17,13 +17,16 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
 // Config tunes Timers. The zero value works.
 type Config struct {
 	Batch  int                                    // timers per step; default 500, at most 1,000
+	Tries  int                                    // before a timer is parked; default 100, which takes about four days
 	Now    func() time.Time                       // default time.Now
+	Rand   func() float64                         // jitter in [0,1); default math/rand
 	Logger *slog.Logger                           // default slog.Default
 	Fired  func(event string, late time.Duration) // called after the transition is certain
 }
@@ -38,7 +41,14 @@ type Timers struct {
 	db    *sqldb.DB
 	apply engine.Applier
 	cfg   Config
+	rule  retry.Rule
 }
+
+// Pauses between tries double from the first to the longest.
+const (
+	pauseMin = time.Second
+	pauseMax = time.Hour
+)
 
 // New makes Timers that ask apply for the events.
 func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*Timers, error) {
@@ -50,6 +60,10 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*T
 	if cfg.Batch < 1 || cfg.Batch > 1000 {
 		return nil, fmt.Errorf("timer: batch %d, want 1 to 1000", cfg.Batch)
 	}
+	rule := retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: cmp.Or(cfg.Tries, 100), Rand: cfg.Rand}
+	if err := rule.Check(); err != nil {
+		return nil, fmt.Errorf("timer: %w", err)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -57,7 +71,7 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*T
 	if cfg.Fired == nil {
 		cfg.Fired = func(string, time.Duration) {}
 	}
-	return &Timers{db: d, apply: apply, cfg: cfg}, nil
+	return &Timers{db: d, apply: apply, cfg: cfg, rule: rule}, nil
 }
 
 // timer is one row.
@@ -190,7 +204,8 @@ func (t *Timers) happened(ctx context.Context, over []timer) (map[string]bool, e
 }
 
 // fire asks for the events, each pinned to the version at which its timer was seen to belong to the
-// subject's visit: should the subject move meanwhile, the timer is looked at again.
+// subject's visit: should the subject move meanwhile, the timer is looked at again. It returns why some
+// could not be asked for.
 func (t *Timers) fire(ctx context.Context, live []timer, visits map[subject]visit, n *notes) error {
 	if len(live) == 0 {
 		return nil
@@ -214,14 +229,31 @@ func (t *Timers) fire(ctx context.Context, live []timer, visits map[subject]visi
 		case result.Outcome == engine.Already: // by somebody else
 			n.end(one, false)
 		case result.Detail == engine.VersionMoved:
-		case errors.Is(err, engine.ErrStale), errors.Is(err, engine.ErrEarly), errors.Is(err, engine.ErrIllegal), errors.Is(err, engine.ErrNotFound),
-			result.Detail == engine.KeyReused:
-			n.refuse(one, err)
-			t.cfg.Logger.WarnContext(ctx, "a timer's event was refused, it is tried again later",
-				"machine", one.machine, "subject", one.subject, "timer", one.name, "event", one.event, "tries", one.tries+1, "problem", err)
-		default:
+			n.moved = append(n.moved, one)
+		case !answered(result) && errors.Is(ctx.Err(), context.Canceled): // the step was told to end
 			undone = cmp.Or(undone, err)
+		case ctx.Err() == nil && (errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrUnknown)): // nobody could be asked
+			n.failed = append(n.failed, failure{one, t.rule.Waits(n.now, one.tries, err)})
+			undone = cmp.Or(undone, err)
+		default: // a step whose time was up has this timer, or one beside it, to blame
+			t.failed(ctx, n, one, err)
 		}
 	}
 	return undone
+}
+
+// answered reports whether a result is an answer about the subject.
+func answered(r engine.Result) bool {
+	return r.Outcome != "" && r.Outcome != engine.Unavailable && r.Outcome != engine.Unknown
+}
+
+func (t *Timers) failed(ctx context.Context, n *notes, one timer, err error) {
+	note := t.rule.Failed(n.now, one.tries, err)
+	n.failed = append(n.failed, failure{one, note})
+	level, text := slog.LevelWarn, "a timer's event was asked for in vain, it is tried again later"
+	if note.Parked {
+		level, text = slog.LevelError, "a timer is parked, its event was asked for in vain too often"
+	}
+	t.cfg.Logger.Log(ctx, level, text, "machine", one.machine, "subject", one.subject, "timer", one.name, "event", one.event,
+		"tries", note.Tries, "problem", err)
 }

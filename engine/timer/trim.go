@@ -14,6 +14,9 @@ import (
 // trimMax bounds one Trim.
 const trimMax = 1000
 
+// ended is to what has ended as armed is to what is armed.
+const ended = "COALESCE(status, '') IN ('fired', 'stopped')"
+
 // Trim removes up to limit timers that ended longer than keep ago, and returns how many.
 func (t *Timers) Trim(ctx context.Context, keep time.Duration, limit int) (int, error) {
 	var old []timer
@@ -37,7 +40,7 @@ func (t *Timers) Trim(ctx context.Context, keep time.Duration, limit int) (int, 
 			for _, one := range part {
 				args = append(args, one.place()...)
 			}
-			n, err := tx.Exec(ctx, "DELETE FROM engine_timers WHERE NOT "+armed+" AND "+places(len(part)), args...)
+			n, err := tx.Exec(ctx, "DELETE FROM engine_timers WHERE "+ended+" AND "+places(len(part)), args...)
 			if err != nil {
 				return err
 			}
