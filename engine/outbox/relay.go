@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/lock"
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -51,8 +51,18 @@ const RelayName = "outbox"
 type Relay struct {
 	db    *sqldb.DB
 	cfg   Config
-	sinks []Sink
+	rule  retry.Rule
+	sinks []*outlet
 }
+
+// Pauses between tries of a message double from the first to the longest.
+const (
+	pauseMin = time.Second
+	pauseMax = 10 * time.Minute
+)
+
+// takenMax bounds the names of all sinks together, in bytes: that of the column taken.
+const takenMax = 255
 
 var sinkName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
@@ -68,19 +78,21 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	if cfg.Batch < 1 || cfg.Batch > 1000 || cfg.Tries < 1 || cfg.Timeout < 0 {
 		return nil, fmt.Errorf("outbox: batch %d, want 1 to 1000; tries %d and timeout %s, want positive ones", cfg.Batch, cfg.Tries, cfg.Timeout)
 	}
-	names := map[string]bool{}
+	r := &Relay{db: d, rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: cfg.Tries, Rand: cfg.Rand}}
+	names := ""
 	for _, s := range sinks {
-		if !sinkName.MatchString(s.Name()) || names[s.Name()] {
+		if !sinkName.MatchString(s.Name()) || slices.Contains(strings.Fields(names), s.Name()) {
 			return nil, fmt.Errorf("outbox: the sink's name %q is malformed or taken", s.Name())
 		}
-		names[s.Name()] = true
+		names += s.Name() + " "
+		r.sinks = append(r.sinks, &outlet{Sink: s})
+	}
+	if len(names) > takenMax {
+		return nil, fmt.Errorf("outbox: the names of all sinks have %d bytes, at most %d", len(names), takenMax)
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Float64
 	}
 	if cfg.Handed == nil {
 		cfg.Handed = func(Handed) {}
@@ -88,7 +100,8 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	if cfg.Parked == nil {
 		cfg.Parked = func(Message) {}
 	}
-	return &Relay{db: d, cfg: cfg, sinks: sinks}, nil
+	r.cfg = cfg
+	return r, nil
 }
 
 // Step sends one batch. more says that there may be another.
@@ -97,8 +110,8 @@ func (r *Relay) Step(ctx context.Context, fence int64) (more bool, err error) {
 	if err != nil || len(batch) == 0 {
 		return false, err
 	}
-	results := r.deliver(ctx, batch)
-	if err := r.note(ctx, fence, batch, results); err != nil {
+	ways := r.deliver(ctx, batch)
+	if err := r.note(ctx, fence, batch, ways); err != nil {
 		return false, fmt.Errorf("outbox: note what was sent, which may be sent again: %w", err)
 	}
 	return more, nil
@@ -197,51 +210,14 @@ func (r *Relay) withOlder(ctx context.Context, fresh []Message) ([]Message, erro
 	return fresh, nil
 }
 
-// deliver hands a batch to every sink that does not have it yet, and returns what is in the way of
-// each message: nil where nothing is. It notes in taken who has it.
-func (r *Relay) deliver(ctx context.Context, batch []Message) []error {
-	problems := make([]error, len(batch))
-	for _, s := range r.sinks {
-		var ms []Message
-		var at []int
-		for i, m := range batch {
-			if !slices.Contains(m.taken, s.Name()) {
-				ms, at = append(ms, m), append(at, i)
-			}
-		}
-		if len(ms) == 0 {
-			continue
-		}
-		began := time.Now()
-		sending, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
-		errs := send(sending, s, ms)
-		cancel()
-		told := Handed{Sink: s.Name(), Took: time.Since(began)}
-		for j, err := range errs {
-			if err != nil {
-				told.Failed++
-				problems[at[j]] = errors.Join(problems[at[j]], fmt.Errorf("%s: %w", s.Name(), err))
-			} else {
-				told.Lags = append(told.Lags, r.cfg.Now().Sub(ms[j].At))
-				batch[at[j]].taken = append(batch[at[j]].taken, s.Name())
-			}
-		}
-		r.cfg.Handed(told)
-	}
-	return problems
-}
-
 // noteMax bounds noting what was sent, which goes on when the step is told to end: what is not noted
 // is sent again.
 const noteMax = 5 * time.Second
 
-// problemMax bounds a kept problem, in characters.
-const problemMax = 1000
-
 // note writes down how far each message has come. A relay that has lost its lease meanwhile writes
 // nothing: another has sent these messages too.
-func (r *Relay) note(ctx context.Context, fence int64, batch []Message, problems []error) error {
-	stopped := ctx.Err() != nil
+func (r *Relay) note(ctx context.Context, fence int64, batch []Message, ways []obstacle) error {
+	stopped := errors.Is(ctx.Err(), context.Canceled)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteMax)
 	defer cancel()
 	now := r.cfg.Now().UTC().Truncate(sqldb.Precision)
@@ -250,18 +226,27 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, problems
 	var sent []Message
 	var parked []Message
 	for i, m := range batch {
-		switch err := problems[i]; {
+		err := errors.Join(ways[i].errs...)
+		switch {
 		case err == nil:
 			sent = append(sent, m)
-		case stopped: // the receiver is not to blame
-		case m.Tries+1 >= r.cfg.Tries:
-			m.Problem = cut(err.Error())
-			parked = append(parked, m)
-			r.failed(&script, m, "parked", now, held, holds)
+			continue
+		case stopped: // neither the sink nor the message is to blame
+			m.Problem = retry.Text(err.Error(), retry.ProblemMax)
+		case !ways[i].blames: // nor here is the message
+			note := r.rule.Waits(now, m.Tries, err)
+			m.Status, m.NextAt, m.Problem = Retrying, later(note.NextAt, ways[i].until.UTC().Truncate(sqldb.Precision)), note.Problem
 		default:
-			m.Problem = cut(err.Error())
-			r.failed(&script, m, "retrying", now.Add(r.pause(m.Tries+1)), held, holds)
+			note := r.rule.Failed(now, m.Tries, err)
+			m.Status, m.Tries, m.NextAt, m.Problem = Retrying, note.Tries, note.NextAt, note.Problem
+			if note.Parked {
+				m.Status = Parked
+				parked = append(parked, m)
+			}
 		}
+		where, args := places([]Message{m})
+		script.Exec("UPDATE engine_messages SET status = ?, next_at = ?, tries = ?, problem = ?, taken = ? WHERE "+onItsWay+" AND "+held+" AND "+where,
+			slices.Concat([]any{string(m.Status), m.NextAt, m.Tries, m.Problem, r.takenBy(m)}, holds, args)...)
 	}
 	for part := range slices.Chunk(sent, sentChunk) {
 		where, args := places(part)
@@ -278,7 +263,7 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, problems
 	}
 	for _, m := range parked {
 		r.cfg.Logger.ErrorContext(ctx, "a message is parked, it could not be sent",
-			"message", m.ID, "type", m.Type, "subject", m.Subject, "tries", m.Tries+1, "problem", m.Problem)
+			"message", m.ID, "type", m.Type, "subject", m.Subject, "tries", m.Tries, "problem", m.Problem)
 		r.cfg.Parked(m)
 	}
 	return nil
@@ -288,13 +273,6 @@ const (
 	sentChunk = 500 // rows of one update
 	noteTries = 5
 )
-
-func (r *Relay) failed(script *sqldb.Script, m Message, status string, next time.Time, held string, holds []any) {
-	where, args := places([]Message{m})
-	script.Exec("UPDATE engine_messages SET status = '"+status+"', next_at = ?, tries = tries + 1, problem = ?, taken = ?"+
-		" WHERE "+onItsWay+" AND "+held+" AND "+where,
-		slices.Concat([]any{next, m.Problem, strings.Join(m.taken, " ")}, holds, args)...)
-}
 
 // onItsWay is a condition on the status that no index serves: with few rows in a status, servers would
 // find messages by it and not by their primary key.
@@ -311,26 +289,3 @@ func places(ms []Message) (condition string, args []any) {
 
 // rowPlaces is question marks for n primary keys.
 func rowPlaces(n int) string { return "(?, ?, ?, ?)" + strings.Repeat(", (?, ?, ?, ?)", n-1) }
-
-// Pauses between tries double, up to a bound.
-const (
-	pauseMin = time.Second
-	pauseMax = 10 * time.Minute
-)
-
-func (r *Relay) pause(tries int) time.Duration {
-	d := pauseMin
-	for range min(tries-1, 20) {
-		d = min(2*d, pauseMax)
-	}
-	return d - time.Duration(r.cfg.Rand()*float64(d)/2)
-}
-
-// cut bounds a text without splitting a character.
-func cut(text string) string {
-	text = strings.ToValidUTF8(text, "\ufffd")
-	if r := []rune(text); len(r) > problemMax {
-		return string(r[:problemMax])
-	}
-	return text
-}

@@ -20,7 +20,8 @@ type Sink interface {
 }
 
 // Each hands messages to f, at most so many at a time, in no order, and returns what it answered. It is
-// for sinks whose receiver takes one message at a time, and minds neither order nor repeats.
+// for sinks whose receiver takes one message at a time, and minds neither order nor repeats. A panic is
+// an error of its message alone.
 func Each(ms []Message, atOnce int, f func(Message) error) []error {
 	errs := make([]error, len(ms))
 	var all sync.WaitGroup
@@ -28,7 +29,12 @@ func Each(ms []Message, atOnce int, f func(Message) error) []error {
 	for i, m := range ms {
 		slots <- struct{}{}
 		all.Go(func() {
-			defer func() { <-slots }()
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+				<-slots
+			}()
 			errs[i] = f(m)
 		})
 	}
@@ -39,20 +45,13 @@ func Each(ms []Message, atOnce int, f func(Message) error) []error {
 // send hands messages to one sink. A panic, and a sink that does not answer for every message, are
 // errors of all of them.
 func send(ctx context.Context, s Sink, ms []Message) (errs []error) {
-	failed := func(err error) []error {
-		errs := make([]error, len(ms))
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	}
 	defer func() {
 		if p := recover(); p != nil {
-			errs = failed(fmt.Errorf("%s: panic: %v\n%s", s.Name(), p, debug.Stack()))
+			errs = all(ms, fmt.Errorf("%s: panic: %v\n%s", s.Name(), p, debug.Stack()))
 		}
 	}()
 	if errs = s.Send(ctx, ms); len(errs) != len(ms) {
-		return failed(fmt.Errorf("%s answered for %d messages of %d", s.Name(), len(errs), len(ms)))
+		return all(ms, fmt.Errorf("%s answered for %d messages of %d", s.Name(), len(errs), len(ms)))
 	}
 	return errs
 }

@@ -3,7 +3,6 @@ package webhook
 import (
 	"cmp"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"example.com/orderd/engine/outbox"
@@ -14,9 +13,6 @@ func (c *Config) defaults() {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Rand == nil {
-		c.Rand = rand.Float64
 	}
 	if c.Posted == nil {
 		c.Posted = func(Attempt) {}

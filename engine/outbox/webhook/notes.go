@@ -3,17 +3,24 @@ package webhook
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
-// schedule is the pause after each post that failed. The first post is at once; after the last one a
-// delivery is given up.
+// schedule is the pause after each post that failed. The first post is at once; a delivery whose last
+// one fails is given up.
 var schedule = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+}
+
+// rule is the schedule as a rule.
+func (c *Config) rule() retry.Rule {
+	return retry.Rule{Pauses: schedule, Tries: len(schedule) + 1, Rand: c.Rand}
 }
 
 // failingMax is how long an endpoint may fail every delivery before it is disabled.
@@ -41,7 +48,7 @@ type end struct {
 	posted  bool
 }
 
-func (n *notes) add(r result, jitter func() float64) {
+func (n *notes) add(r result, rule retry.Rule) {
 	id := r.ID
 	if r.stopped {
 		return
@@ -52,21 +59,27 @@ func (n *notes) add(r result, jitter func() float64) {
 	}
 	n.posts = append(n.posts, []any{id, 0, r.At, r.TookMS, r.Code, r.Answer, r.Attempt.Problem})
 	one := end{id: id, status: Delivered, next: n.now, problem: r.Attempt.Problem, posted: true}
-	switch {
-	case one.problem == "":
+	if one.problem == "" {
 		n.took = true
-	case r.Tries >= len(schedule):
-		n.refused, one.status = true, Failed
-	default:
-		n.refused, one.status = true, Retrying
-		pause := schedule[r.Tries]
-		pause += time.Duration((jitter() - 0.5) * 0.2 * float64(pause))
-		one.next = n.now.Add(max(pause, r.retryAfter))
+	} else {
+		note := rule.Failed(n.now, r.Tries, errors.New(one.problem))
+		n.refused, one.status, one.next = true, Failed, note.NextAt
+		if !note.Parked {
+			one.status = Retrying
+			one.next = later(note.NextAt, n.now.Add(r.retryAfter))
+		}
 	}
 	if r.gone {
 		n.disable = "the endpoint answered 410 Gone"
 	}
 	n.ended = append(n.ended, one)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // write writes the notes. Everything stands under the condition that no other process has taken over,

@@ -8,10 +8,10 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"example.com/orderd/engine/outbox"
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/standardwebhook"
 )
 
@@ -40,7 +40,7 @@ func (w *Webhooks) post(ctx context.Context, e *Endpoint, id string, body []byte
 	a.TookMS = a.Took.Milliseconds()
 	switch {
 	case err != nil:
-		a.Problem = cut(reason(err), problemMax)
+		a.Problem = retry.Text(reason(err), retry.ProblemMax)
 	case a.Code < 200 || a.Code > 299:
 		a.Problem = fmt.Sprintf("the endpoint answered %d %s", a.Code, http.StatusText(a.Code))
 	}
@@ -70,7 +70,7 @@ func (w *Webhooks) exchange(ctx context.Context, e *Endpoint, id string, body []
 	a.retryAfter = retryAfter(r.Header.Get("Retry-After"), now)
 	// The status is the answer; a body that is slow, endless or cut off changes nothing.
 	text, _ := io.ReadAll(io.LimitReader(r.Body, answerMax))
-	a.Answer = cut(string(text), answerKept)
+	a.Answer = retry.Text(string(text), answerKept)
 	return nil
 }
 
@@ -101,18 +101,6 @@ func retryAfter(text string, now time.Time) time.Duration {
 		d = at.Sub(now)
 	}
 	return min(max(d, 0), retryAfterMax)
-}
-
-// problemMax bounds a kept problem, in characters.
-const problemMax = 1000
-
-// cut bounds a text and makes it one that every database takes.
-func cut(text string, most int) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
-	if r := []rune(text); len(r) > most {
-		return string(r[:most])
-	}
-	return text
 }
 
 // Test posts an event webhook.test to an endpoint, whether it is enabled or not, and tells what came

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,24 +27,23 @@ const (
 	noteEvery     = time.Second
 )
 
-// Step starts a run for every endpoint that has something due and is not being posted to. It does not
-// wait for the runs; when one ends, Config.Wake is called. It is a worker's step, under the lease
-// SenderName.
+// Step starts a run for every endpoint that has something due and is not being posted to, as far as there
+// is room; endpoints take turns. It does not wait for the runs; when one ends, Config.Wake is called. It
+// is a worker's step, under the lease SenderName.
 func (w *Webhooks) Step(ctx context.Context, fence int64) (more bool, err error) {
 	endpoints, err := w.endpoints(ctx, "WHERE status = 'enabled' ORDER BY id")
 	if err != nil {
 		return false, err
 	}
-	for _, e := range endpoints {
+	var failures []error
+	for _, e := range w.inTurn(endpoints) {
 		if !w.occupy(e.ID) {
 			continue
 		}
 		due, err := w.due(ctx, e)
 		if err != nil || len(due) == 0 {
 			w.free(e.ID)
-			if err != nil {
-				return false, err
-			}
+			failures = append(failures, err)
 			continue
 		}
 		w.all.Go(func() {
@@ -52,7 +52,21 @@ func (w *Webhooks) Step(ctx context.Context, fence int64) (more bool, err error)
 			w.run(e, due, fence)
 		})
 	}
-	return false, nil
+	return false, errors.Join(failures...)
+}
+
+// inTurn puts those endpoints first whose last run began longest ago, so that those that always have
+// something due leave room for the others.
+func (w *Webhooks) inTurn(endpoints []*Endpoint) []*Endpoint {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ran := make(map[string]int64, len(endpoints)) // without those that are gone
+	for _, e := range endpoints {
+		ran[e.ID] = w.ran[e.ID]
+	}
+	w.ran = ran
+	slices.SortStableFunc(endpoints, func(a, b *Endpoint) int { return cmp.Compare(ran[a.ID], ran[b.ID]) })
+	return endpoints
 }
 
 // Wait returns when no run is under way.
@@ -65,6 +79,8 @@ func (w *Webhooks) occupy(endpoint string) bool {
 		return false
 	}
 	w.busy[endpoint] = true
+	w.runs++
+	w.ran[endpoint] = w.runs
 	return true
 }
 
@@ -202,7 +218,7 @@ func (w *Webhooks) note(e *Endpoint, done []result, fence int64) {
 	n := notes{now: w.now(), endpoint: e}
 	n.held, n.holds = lock.Fenced(SenderName, fence)
 	for _, r := range done {
-		n.add(r, w.cfg.Rand)
+		n.add(r, w.cfg.rule())
 	}
 	err := w.db.Retry(ctx, func(tx *sqldb.Tx) error { return n.write(ctx, tx) })
 	switch {

@@ -57,6 +57,8 @@ type Webhooks struct {
 	end  context.CancelFunc
 	mu   sync.Mutex
 	busy map[string]bool // endpoints that are being posted to
+	runs int64
+	ran  map[string]int64 // by endpoint: the number of its last run
 	all  sync.WaitGroup
 }
 
@@ -89,7 +91,7 @@ func New(ctx context.Context, db *gorm.DB, cfg Config) (*Webhooks, error) {
 	cfg.defaults()
 	dialer := &net.Dialer{Timeout: dialMax, Control: cfg.Guard.control}
 	w := &Webhooks{
-		db: d, cfg: cfg, busy: map[string]bool{},
+		db: d, cfg: cfg, busy: map[string]bool{}, ran: map[string]int64{},
 		client: &http.Client{
 			Timeout: postMax,
 			// A proxy would hide where a connection leads to; a redirect would change it.

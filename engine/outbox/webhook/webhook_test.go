@@ -59,7 +59,7 @@ func newRig(t *testing.T, db *gorm.DB) *rig {
 		Guard: webhook.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Now: clock.Now, Logger: quiet,
 		NewID:  func(prefix string) string { n++; return fmt.Sprintf("%s_%03d", prefix, n) },
 		Random: func(n int) []byte { b := make([]byte, n); _, _ = rand.Read(b); return b },
-		Rand:   func() float64 { return 0.5 },
+		Rand:   func() float64 { return 0 },
 	}
 	r.Webhooks = r.another(t)
 	var err error
