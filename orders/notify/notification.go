@@ -16,7 +16,7 @@ import (
 var schemaSQL string
 
 // Schema is the table of notifications.
-var Schema = sqldb.Component{Name: "notify", Version: 1, DDL: schemaSQL}
+var Schema = sqldb.Component{Name: "notify", Version: 2, DDL: schemaSQL}
 
 // Machine is the name of the machine that drives a Notification.
 const Machine = "notification"

@@ -15,6 +15,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/internal/id"
+	"example.com/orderd/internal/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 
 	Senders []Sender
 	Now     func() time.Time // default time.Now
+	Rand    func() float64   // jitter in [0,1); default math/rand
 	NewID   func(prefix string) string
 	Logger  *slog.Logger // default slog.Default
 	Wake    func()       // told when there is something to send
@@ -40,6 +42,17 @@ type Notifier struct {
 	db      *sqldb.DB
 	apply   engine.Applier
 	senders map[string]Sender
+	rule    retry.Rule // for senders that know repeats
+
+	mu     sync.Mutex
+	places map[string]place // by channel: how far this process has come
+	swept  string           // id of the last one that it decided about
+}
+
+// place is one in the queue of a channel. The zero value is its front.
+type place struct {
+	at time.Time
+	id string
 }
 
 var _ outbox.Sink = (*Notifier)(nil)
@@ -52,10 +65,13 @@ const source = engine.SourceSystem + JobName
 
 // Bounds of sending.
 const (
-	queueCalls = 64 // messages at a time: a batcher lets them share transactions
-	stepMax    = 50 // notifications of one step
-	stepCalls  = 8  // of them at a time
-	triesMax   = 8  // calls of a sender that knows repeats
+	queueCalls = 64               // messages at a time: a batcher lets them share transactions
+	partMax    = 50               // notifications that are read at a time
+	channelMax = 20 * time.Second // after which a step begins no further call on a channel
+	calls      = 8                // at a time, on each channel
+	triesMax   = 8                // calls of a sender that knows repeats
+	pauseMin   = 2 * time.Second  // between them, doubling
+	pauseMax   = 128 * time.Second
 	lostAfter  = 3 * sendMax
 )
 
@@ -81,7 +97,10 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*N
 	if cfg.Wake == nil {
 		cfg.Wake = func() {}
 	}
-	n := &Notifier{cfg: cfg, db: d, apply: apply, senders: map[string]Sender{}}
+	n := &Notifier{
+		cfg: cfg, db: d, apply: apply, senders: map[string]Sender{}, places: map[string]place{},
+		rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: triesMax, Rand: cfg.Rand},
+	}
 	for _, s := range cfg.Senders {
 		if n.senders[s.Channel()] != nil {
 			return nil, fmt.Errorf("notify: two senders for the channel %q", s.Channel())
@@ -120,7 +139,7 @@ func (n *Notifier) queue(ctx context.Context, m outbox.Message) error {
 		}
 		row := &Notification{
 			ID: n.cfg.NewID("ntf"), Message: m.ID, Type: m.Type, OrderID: m.Subject, Channel: d.Channel,
-			Recipient: cut(d.Recipient, 320), Title: cut(d.Title, 255), Text: cut(d.Text, 8000),
+			Recipient: retry.Text(d.Recipient, 320), Title: retry.Text(d.Title, 255), Text: retry.Text(d.Text, 8000),
 		}
 		_, err := engine.Create(ctx, n.apply, row, engine.Request{
 			Machine: Machine, Event: EventQueue, Input: occasion{m.ID, d.Channel}, Actor: source, Key: keyOf(d.Channel, m.ID),
@@ -147,79 +166,11 @@ func keyOf(channel, message string) engine.Key {
 // seqMax bounds the seq of a key, in bytes.
 const seqMax = 255
 
-// Step sends what is due, and decides about what a crash has left. It is a worker's step, under the
-// lease JobName. Two at the same time do no harm: a notification is sent by whoever moved it.
-func (n *Notifier) Step(ctx context.Context, _ int64) (more bool, err error) {
-	if err := n.sweep(ctx); err != nil {
-		return false, err
-	}
-	var due []Notification
-	err = n.db.Gorm(ctx).Where("status = ? AND next_at <= ?", Queued, n.now()).Order("next_at, id").Limit(stepMax).Find(&due).Error
-	if err != nil {
-		return false, fmt.Errorf("notify: read what is due: %w", err)
-	}
-	waiting := n.waiting(ctx, due)
-	errs := make([]error, len(due))
-	var all sync.WaitGroup
-	slots := make(chan struct{}, stepCalls)
-	for i, one := range due {
-		if waiting[one.Channel] || ctx.Err() != nil {
-			continue
-		}
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = n.send(ctx, one)
-		})
-	}
-	all.Wait()
-	return len(due) == stepMax && len(waiting) == 0, errors.Join(errs...)
-}
-
-// waiting are the channels of some notifications whose senders cannot be called now.
-func (n *Notifier) waiting(ctx context.Context, due []Notification) map[string]bool {
-	asked, waiting := map[string]bool{}, map[string]bool{}
-	for _, one := range due {
-		sender, can := n.senders[one.Channel].(Prober)
-		if !can || asked[one.Channel] {
-			continue
-		}
-		asked[one.Channel] = true
-		probing, cancel := context.WithTimeout(ctx, sendMax)
-		err := sender.Ready(probing)
-		cancel()
-		if err != nil {
-			waiting[one.Channel] = true
-			n.cfg.Logger.WarnContext(ctx, "notifications wait: their sender cannot be reached", "channel", one.Channel, "problem", err)
-		}
-	}
-	return waiting
-}
-
 func (n *Notifier) now() time.Time { return n.cfg.Now().UTC().Truncate(sqldb.Precision) }
-
-// sweep decides about notifications whose sender was called by a process that never came back.
-func (n *Notifier) sweep(ctx context.Context) error {
-	var lost []Notification
-	err := n.db.Gorm(ctx).Where("status = ? AND updated_at < ?", Sending, n.now().Add(-lostAfter)).Order("id").Limit(stepMax).Find(&lost).Error
-	if err != nil {
-		return fmt.Errorf("notify: look for what was left: %w", err)
-	}
-	for _, one := range lost {
-		event := n.after(one, errors.New("the process ended while it was sending"))
-		if _, err := n.move(ctx, one, event.name, event.said); err != nil && !errors.Is(err, engine.ErrStale) {
-			return err
-		}
-	}
-	return nil
-}
 
 // send calls the sender of a notification, if it is this call that takes it.
 func (n *Notifier) send(ctx context.Context, one Notification) error {
 	sender := n.senders[one.Channel]
-	if sender == nil { // one that this daemon does not have: another may
-		return nil
-	}
 	result, err := n.move(ctx, one, EventSend, nil)
 	switch {
 	case errors.Is(err, engine.ErrStale), err == nil && result.Outcome != engine.Applied:
@@ -264,16 +215,18 @@ type what struct {
 
 // after is what follows from what a sender said about a notification.
 func (n *Notifier) after(one Notification, err error) what {
-	sender := n.senders[one.Channel]
-	switch {
-	case err == nil:
+	if err == nil {
 		return what{EventFinish, nil}
-	case sender != nil && sender.KnowsRepeats() && one.Tries < triesMax:
-		return what{EventAgain, said{cut(err.Error(), 1000), n.now().Add(time.Second << one.Tries)}}
-	case errors.Is(err, ErrNotSent), sender != nil && sender.KnowsRepeats():
-		return what{EventFail, said{Problem: cut(err.Error(), 1000)}}
 	}
-	return what{EventDoubt, said{Problem: cut(err.Error(), 1000)}}
+	sender := n.senders[one.Channel]
+	note := n.rule.Failed(n.now(), one.Tries-1, err)
+	switch knows := sender != nil && sender.KnowsRepeats(); {
+	case knows && !note.Parked:
+		return what{EventAgain, said{note.Problem, note.NextAt}}
+	case knows, errors.Is(err, ErrNotSent):
+		return what{EventFail, said{Problem: note.Problem}}
+	}
+	return what{EventDoubt, said{Problem: note.Problem}}
 }
 
 // move asks for an event at the version that was read, so that only one who read it gets it.
@@ -282,11 +235,4 @@ func (n *Notifier) move(ctx context.Context, one Notification, event engine.Even
 		Machine: Machine, ID: one.ID, Event: event, Input: input, Actor: source, IfVersion: one.Version,
 		Key: engine.Key{Source: source, Seq: fmt.Sprintf("%s/%s/%d", one.ID, event, one.Version)},
 	})
-}
-
-func cut(text string, most int) string {
-	if r := []rune(text); len(r) > most {
-		return string(r[:most])
-	}
-	return text
 }

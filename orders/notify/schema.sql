@@ -17,6 +17,6 @@ CREATE TABLE notifications (
   created_at DATETIME(6)    NOT NULL COMMENT 'when it was queued',
   updated_at DATETIME(6)    NOT NULL COMMENT 'when it last moved',
   PRIMARY KEY (id),
-  KEY queue (status, next_at),
+  KEY queue (status, channel, next_at),
   KEY order_age (order_id, created_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='what people are told: one per event and channel';
