@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
+
+// settleMax bounds deciding one fact, so that one which gets no answer leaves time for the others.
+const settleMax = 10 * time.Second
 
 // Settle decides facts that are kept but undecided, at most limit of them: what a crash or an
 // unavailable database left behind. It goes round, so that a fact that cannot be decided does not
-// keep later ones waiting. It returns how many it decided; the error joins those of the others.
+// keep later ones waiting: the next pass goes on behind the last fact that this one has begun, however
+// it ended. It returns how many it decided; the error joins those of the others.
 func (s *Shop) Settle(ctx context.Context, limit int) (int, error) {
 	s.settling.Lock()
 	defer s.settling.Unlock()
@@ -20,15 +25,18 @@ func (s *Shop) Settle(ctx context.Context, limit int) (int, error) {
 	decided := 0
 	var failures []error
 	for _, f := range facts {
-		if err := s.decide(ctx, f); err != nil {
+		s.settled = f.ID
+		deciding, cancel := context.WithTimeout(ctx, settleMax)
+		err := s.decide(deciding, f)
+		cancel()
+		if err != nil {
 			failures = append(failures, err)
 		} else {
 			decided++
 		}
 		if ctx.Err() != nil {
-			break
+			return decided, errors.Join(failures...)
 		}
-		s.settled = f.ID
 	}
 	if len(facts) < limit {
 		s.settled = ""
