@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,6 +230,69 @@ func TestAnAttemptWhoseCommitGotNoAnswerIsInTheJournal(t *testing.T) {
 			if err := db.Exec("DELETE FROM engine_transitions").Error; err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// What could not be written is not taken for known: its repeat is written before the answer.
+func TestAnAttemptThatCouldNotBeWrittenIsWrittenWithItsRepeat(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
+		shaken, faults := enginetest.NewFaulty(db, nil)
+		e, _ := gateEngine(t, shaken)
+		hang(t, e, "a")
+		faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
+			if kind == enginetest.CallBegin {
+				return enginetest.LostBefore
+			}
+			return enginetest.NoFault
+		})
+		for _, want := range []int{0, 1} {
+			if _, err := e.Apply(t.Context(), fly("a", "principal:a", 1)); !errors.Is(err, engine.ErrIllegal) {
+				t.Fatal(err)
+			}
+			if got := journalOf(t, db, "1 = 1"); got.Rows != want {
+				t.Errorf("%d rows, want %d", got.Rows, want)
+			}
+			faults.Decide(nil)
+		}
+	})
+}
+
+// Repeats come in floods, so no answer to one waits for a write, and each is counted.
+func TestARepeatCostsNoWriteOfItsOwn(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
+		shaken, faults := enginetest.NewFaulty(db, nil)
+		e, _ := gateEngine(t, shaken)
+		hang(t, e, "a")
+		open := engine.Request{Machine: "gate", ID: "a", Event: "open"}
+		for _, r := range []engine.Request{open, fly("a", "principal:a", 1)} {
+			_, _ = e.Apply(t.Context(), r)
+		}
+		var writing atomic.Bool
+		faults.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
+			if kind != enginetest.CallQuery {
+				writing.Store(true)
+			}
+			return enginetest.NoFault
+		})
+		const repeats = 5
+		began := time.Now()
+		for range repeats {
+			if r, err := e.Apply(t.Context(), open); err != nil || r.Outcome != engine.Already {
+				t.Fatal(err)
+			}
+			if _, err := e.Apply(t.Context(), fly("a", "principal:a", 1)); !errors.Is(err, engine.ErrIllegal) {
+				t.Fatal(err)
+			}
+		}
+		if writing.Load() && time.Since(began) < time.Second { // counts are written after one
+			t.Error("a repeat was written before its answer")
+		}
+		faults.Decide(nil)
+		shut(t, e)
+		already, refused := journalOf(t, db, "outcome = 'already'"), journalOf(t, db, "event = 'fly'")
+		if already.Times != repeats || refused.Times != repeats+1 {
+			t.Errorf("counted %+v and %+v", already, refused)
 		}
 	})
 }

@@ -34,3 +34,17 @@ func TestCountsThatWaitAreBounded(t *testing.T) {
 		t.Errorf("%d counts wait", len(j.counted))
 	}
 }
+
+func TestASubjectsShareIsCountedBetweenLooks(t *testing.T) {
+	all := tallies{}
+	for i := range attemptsPerSubject + 2 {
+		a := &Attempt{Machine: "m", Subject: "s", Outcome: Early, Actor: fmt.Sprint("actor ", i), Key: Key{Source: sourceCall}}
+		row := all.place(a)
+		if kept := row == a; kept != (i < attemptsPerSubject) {
+			t.Fatalf("attempt %d: kept %v", i, kept)
+		}
+		if row != a && (row.Detail != NotKept || row.Actor != "" || row.Key != Key{}) {
+			t.Fatalf("attempt %d is counted in %+v, which is not everybody's", i, row)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -116,6 +117,40 @@ func TestATwinThatTookTheLastIsNoRefusal(t *testing.T) {
 
 // Twins go on committing while a batch reads, one more at every look. The batch gives up looking and
 // locks; its requests are told of the twins' successes.
+// The same with a caller whose snapshot is older than the twin: SQL sees the empty purse, and the key is
+// looked for where it is written, not in the snapshot.
+func TestATwinThatTookTheLastIsFoundPastTheCallersSnapshot(t *testing.T) {
+	db := enginetest.MySQL(t)
+	if err := db.AutoMigrate(&drink{}, &purse{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Create(&purse{ID: 1, Coins: 1}).Error; err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(db, engine.Config{}, drinkMachine(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, e)
+	r := engine.Request{Machine: "drink", Key: engine.Key{Source: "principal:a", Seq: "1"}}
+	tx := db.Begin(&sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	defer tx.Rollback()
+	var n int64
+	if err := tx.Model(&purse{}).Count(&n).Error; err != nil { // takes the snapshot
+		t.Fatal(err)
+	}
+	if _, err := engine.Create(t.Context(), e, &drink{ID: "theirs"}, r); err != nil {
+		t.Fatal(err)
+	}
+	result, err := engine.CreateTx(t.Context(), e, tx, &drink{ID: "mine"}, r)
+	if err != nil || result.Outcome != engine.Already || result.ID != "theirs" {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if err := tx.Commit().Error; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTwinsThatKeepComing(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		e, calls := lampEngine(t, db)

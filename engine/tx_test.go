@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -233,21 +234,21 @@ func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
 						if r.Key.Source != "" {
 							r.Key.Seq = id
 						}
-						n, met := 0, false
+						n, met, witness := 0, false, false
 						s.decide = func(string) (error, bool) { return nil, false }
 						asked, second, commit := careless(shaken.Begin(), id, func(tx *gorm.DB) error {
-							s.decide = func(string) (error, bool) {
+							s.decide = func(query string) (error, bool) {
 								if n++; n != statement {
 									return nil, false
 								}
-								met = true
+								met, witness = true, strings.Contains(query, "SAVEPOINT") || query == "BEGIN"
 								return &mysql.MySQLError{Number: fault.number, Message: what}, fault.ends
 							}
 							_, err := e.ApplyTx(t.Context(), tx, r)
 							s.decide = func(string) (error, bool) { return nil, false }
 							return err
 						})
-						checkTold(t, db, id, told{statement, fault.ends && met, asked, second, commit})
+						checkTold(t, db, id, told{statement, met && fault.ends, !met || !fault.ends && !witness, asked, second, commit})
 						if !met {
 							return
 						}
@@ -264,7 +265,7 @@ func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
 
 type told struct {
 	statement             int
-	ends                  bool
+	ends, goesOn          bool // neither where it is the savepoint itself that fails
 	asked, second, commit error
 }
 
@@ -275,7 +276,7 @@ func checkTold(t *testing.T, db *gorm.DB, id string, got told) {
 	if over {
 		want = 0
 	}
-	if got.ends && !over || over != (got.second != nil) || over != (got.commit != nil) {
+	if got.ends && !over || got.goesOn && over || over != (got.second != nil) || over != (got.commit != nil) {
 		t.Errorf("statement %d: told %v, then %v, then %v", got.statement, got.asked, got.second, got.commit)
 	}
 	if n := notes(t, db, id); n != want {
@@ -337,4 +338,45 @@ func TestACallerWhoHasGoneIsToldSoAndKeepsItsTransaction(t *testing.T) {
 			t.Errorf("told %v, then %v, then %v", asked, second, commit)
 		}
 	})
+}
+
+// At REPEATABLE READ plain reads of the caller's transaction are as old as its snapshot. What they do not
+// show, a unique key or a row's lock does, and what follows is decided on what is true now.
+func TestATwinYoungerThanTheCallersSnapshotIsSeen(t *testing.T) {
+	db := enginetest.MySQL(t)
+	e, _ := gateEngine(t, db)
+	for name, r := range map[string]engine.Request{
+		"a loop": {Machine: "gate", Event: "knock"}, "a step": {Machine: "gate", Event: "open"},
+	} {
+		for used, want := range map[string]engine.Detail{"a": engine.Replayed, "b": engine.KeyReused} {
+			if err := db.Exec("DELETE FROM gates").Error; err != nil {
+				t.Fatal(err)
+			}
+			for _, table := range []string{"engine_transitions", "engine_attempts"} {
+				if err := db.Exec("DELETE FROM " + table).Error; err != nil {
+					t.Fatal(err)
+				}
+			}
+			hang(t, e, "a")
+			hang(t, e, "b")
+			r.Key = engine.Key{Source: "principal:a", Seq: "1"}
+			tx := db.Begin(&sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+			var n int64
+			if err := tx.Model(&gate{}).Count(&n).Error; err != nil { // takes the snapshot
+				t.Fatal(err)
+			}
+			r.ID = used
+			if _, err := e.Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			r.ID = "a"
+			result, err := e.ApplyTx(t.Context(), tx, r)
+			if result.Detail != want {
+				t.Errorf("%s, the key used for %s: %v %v", name, used, result.Outcome, err)
+			}
+			if err := tx.Commit().Error; err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }

@@ -19,7 +19,7 @@ func chunks(n, maxRows, params int, size func(row int) int) iter.Seq2[int, int] 
 	return func(yield func(lo, hi int) bool) {
 		for lo := 0; lo < n; {
 			hi, bytes := lo, 0
-			for hi < n && hi-lo < maxRows && (hi == lo || bytes < maxBytes) {
+			for hi < n && hi-lo < maxRows && bytes < maxBytes {
 				bytes += size(hi)
 				hi++
 			}

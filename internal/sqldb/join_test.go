@@ -121,6 +121,7 @@ func TestATransactionThatTheServerHasEndedFailsOnEveryHandleFromThenOn(t *testin
 		} {
 			t.Run(name, func(t *testing.T) {
 				own := g.Begin()
+				defer own.Rollback()
 				earlier := own.Session(&gorm.Session{NewDB: true})
 				require.NoError(t, own.Exec(insertOrder, "mine").Error)
 				tx, err := sqldb.Join(own)
@@ -151,6 +152,22 @@ func TestAClosureWhoseTransactionHasEndedDoesNotCommit(t *testing.T) {
 			require.Error(t, err)
 			require.Zero(t, orders(t, db))
 		}
+	})
+}
+
+// The engine's own transaction is its own to end; until then nothing more is done in it.
+func TestATransactionOfTheEngineThatHasEndedIsNotRestored(t *testing.T) {
+	everyGorm(t, func(t *testing.T, _ *gorm.DB, db *sqldb.DB) {
+		deadlock := &mysql.MySQLError{Number: 1213}
+		require.Same(t, deadlock, db.InTx(ctx, func(tx *sqldb.Tx) error {
+			before, err := tx.Savepoint(ctx)
+			require.NoError(t, err)
+			_ = tx.Fail(deadlock)
+			require.ErrorIs(t, before.Restore(ctx), sqldb.ErrEnded)
+			_, err = tx.Savepoint(ctx)
+			require.ErrorIs(t, err, sqldb.ErrEnded)
+			return nil
+		}))
 	})
 }
 
