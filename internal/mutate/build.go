@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -78,13 +80,22 @@ func testBinary(ctx context.Context, top, dir, pkg, replace string) (string, err
 	return binary, nil
 }
 
+// testRun is one run of a test binary.
+type testRun struct {
+	top, pkg, binary string
+	tests            string // a regular expression for their names; empty for all
+	without          string // an environment variable that they do not see
+	limit            time.Duration
+}
+
 // runTests runs a test binary in its package's folder until the first test fails. What it starts ends with it.
-func runTests(ctx context.Context, top, pkg, binary, only string, limit time.Duration) (judgement, error) {
-	running, cancel := context.WithTimeout(ctx, limit+grace)
+func runTests(ctx context.Context, r testRun) (judgement, error) {
+	running, cancel := context.WithTimeout(ctx, r.limit+grace)
 	defer cancel()
-	cmd := exec.CommandContext(running, "sh", "-c", limited, binary,
-		"-test.failfast", "-test.timeout="+limit.String(), "-test.run="+only)
-	cmd.Dir = filepath.Join(top, pkg)
+	cmd := exec.CommandContext(running, "sh", "-c", limited, r.binary,
+		"-test.failfast", "-test.timeout="+r.limit.String(), "-test.run="+r.tests)
+	cmd.Dir = filepath.Join(r.top, r.pkg)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return r.without != "" && strings.HasPrefix(v, r.without+"=") })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	end := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Cancel, cmd.WaitDelay = end, grace
@@ -106,7 +117,7 @@ func runTests(ctx context.Context, top, pkg, binary, only string, limit time.Dur
 		j.verdict, j.test = failed, firstName(failedTest, out)
 		return j, nil
 	default:
-		return j, fmt.Errorf("run the tests of %s: %w", pkg, err)
+		return j, fmt.Errorf("run the tests of %s: %w", r.pkg, err)
 	}
 }
 

@@ -31,9 +31,10 @@ type options struct {
 	workers   int
 	floor     time.Duration
 
-	sample int
-	only   string
-	record bool
+	sample      int
+	only, tests string
+	without     string
+	record      bool
 
 	generate, sites bool
 	size            int
@@ -69,6 +70,8 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.floor, "floor", time.Minute, "the least time that a package's tests get")
 	flags.IntVar(&o.sample, "sample", 0, "try only so many, spread over the list")
 	flags.StringVar(&o.only, "only", "", "try only those whose line in the list matches this regular expression")
+	flags.StringVar(&o.tests, "run", "", "run only tests whose name matches this regular expression")
+	flags.StringVar(&o.without, "without", "ORDERD_TEST_MYSQL", "let tests run without this environment variable first, which is faster")
 	flags.BoolVar(&o.record, "record", false, "write into the list which test killed which mutant")
 	flags.BoolVar(&o.generate, "generate", false, "bring the list up to date with the source, and run nothing")
 	flags.BoolVar(&o.sites, "sites", false, "show all places that -only matches as lines of a list, and run nothing")
@@ -106,7 +109,7 @@ func (o options) do(ctx context.Context, out io.Writer) (bool, error) {
 }
 
 func (o options) run(ctx context.Context, l *list, only *regexp.Regexp, out io.Writer) (bool, error) {
-	r := &runner{top: o.top, list: l, workers: o.workers, floor: o.floor,
+	r := &runner{top: o.top, list: l, workers: o.workers, floor: o.floor, tests: o.tests, without: o.without,
 		report: func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }}
 	chosen := o.choose(l, only)
 	if len(chosen) == 0 {

@@ -48,7 +48,7 @@ func TestEveryMutantMeetsTheFateThatTheTestsGiveIt(t *testing.T) {
 		"killed     count/count.go:35 Both logic: a && b  (",
 		"SURVIVED   count/count.go:38 Positive boundary: n > 0  (",
 		"equivalent count/count.go:20 Max boundary: a > b  (0s) equal numbers are the same\n",
-		"nobody asks\n",
+		"needs a server\n",
 		"count                  4         1         1           1\n",
 		"83.3 % of 6 mutants killed; at least 85 % are wanted\n",
 	} {
@@ -94,6 +94,28 @@ func TestAScoreOf85IsEnough(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, good, out)
 	require.Contains(t, out, "100.0 % of 2 mutants killed")
+}
+
+// Tests that need a server come last, and only what survived without it faces them.
+func TestTestsGoWithoutAServerFirst(t *testing.T) {
+	t.Setenv("MODULE_SERVER", "here")
+	o := on(t)
+	o.only, o.without, o.record = "Positive|Both", "MODULE_SERVER", true
+	_, out, err := do(t, o)
+	require.NoError(t, err)
+	require.Contains(t, out, "100.0 % of 2 mutants killed", "TestPositive asks the server")
+	l, err := readList(o.list)
+	require.NoError(t, err)
+	require.Equal(t, "count.TestPositive", l.Mutants[len(l.Mutants)-1].Killer)
+	require.Empty(t, l.Mutants[len(l.Mutants)-1].Survives, "it does no longer")
+}
+
+func TestOnlyTheNamedTestsCount(t *testing.T) {
+	o := on(t)
+	o.only, o.tests = "Counter", "TestMax"
+	good, out, err := do(t, o)
+	require.NoError(t, err)
+	require.False(t, good, out)
 }
 
 func TestAMutantThatTheSourceNoLongerHasIsAnErrorThatSaysWhatToDo(t *testing.T) {

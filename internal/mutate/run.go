@@ -19,13 +19,15 @@ type runner struct {
 	list    *list
 	workers int
 	floor   time.Duration // the least time that a package's tests get
+	tests   string        // a regular expression for their names; empty for all
+	without string        // an environment variable that the tests go without at first; empty for none
 	report  func(format string, args ...any)
 
 	limits map[string]time.Duration // of each package of tests
 }
 
 // slack is by how much a package's tests may take longer than without a mutant before they count as hanging.
-const slack = 4
+const slack = 3
 
 // outcome is what became of a mutant.
 type outcome struct {
@@ -82,7 +84,7 @@ func (r *runner) baseline(ctx context.Context, mutants []mutant) error {
 }
 
 // unchangedLimit is the most that the tests of one package may take.
-const unchangedLimit = 10 * time.Minute
+const unchangedLimit = 20 * time.Minute
 
 func (r *runner) unchanged(ctx context.Context, pkg string) (time.Duration, error) {
 	dir, err := os.MkdirTemp("", "mutate-")
@@ -95,7 +97,7 @@ func (r *runner) unchanged(ctx context.Context, pkg string) (time.Duration, erro
 		return 0, err
 	}
 	start := time.Now()
-	j, err := runTests(ctx, r.top, pkg, binary, "", unchangedLimit)
+	j, err := runTests(ctx, testRun{top: r.top, pkg: pkg, binary: binary, tests: r.tests, limit: unchangedLimit})
 	if err == nil && j.verdict != passed {
 		err = fmt.Errorf("the tests of %s fail without a mutant:\n%s", pkg, j.output)
 	}
@@ -158,8 +160,9 @@ func (r *runner) try(ctx context.Context, m mutant, s site) (outcome, error) {
 		if err != nil {
 			return o, err
 		}
-		for _, only := range r.turns(m, pkg, i == 0) {
-			j, err := runTests(ctx, r.top, pkg, binary, only, r.limits[pkg])
+		for _, turn := range r.turns(m, pkg, i == 0) {
+			turn.top, turn.pkg, turn.binary, turn.limit = r.top, pkg, binary, r.limits[pkg]
+			j, err := runTests(ctx, turn)
 			if err != nil {
 				return o, err
 			}
@@ -186,12 +189,16 @@ func (r *runner) order(m mutant) []string {
 	return by
 }
 
-// turns are the values of -run for one binary. The empty one means all tests.
-func (r *runner) turns(m mutant, pkg string, first bool) []string {
+// turns are the runs of one test binary: the last killer alone, then the tests that do without what is slow, such
+// as a server, and at last all of them.
+func (r *runner) turns(m mutant, pkg string, first bool) (turns []testRun) {
 	if killed, test := m.lastKiller(); first && killed == pkg && test != "" {
-		return []string{"^" + test + "$", ""}
+		turns = append(turns, testRun{tests: "^" + test + "$"})
 	}
-	return []string{""}
+	if os.Getenv(r.without) != "" {
+		turns = append(turns, testRun{tests: r.tests, without: r.without})
+	}
+	return append(turns, testRun{tests: r.tests})
 }
 
 // lastKiller is the package and the test that killed a mutant in the recorded run.

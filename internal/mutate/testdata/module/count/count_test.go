@@ -1,6 +1,9 @@
 package count
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestCounterIsFullAtItsLimit(t *testing.T) {
 	c := &Counter{limit: 1}
@@ -18,5 +21,14 @@ func TestMaxIsTheLarger(t *testing.T) {
 func TestDownEnds(t *testing.T) {
 	if Down(3) != 0 {
 		t.Fatal("not 0")
+	}
+}
+
+func TestPositive(t *testing.T) {
+	if os.Getenv("MODULE_SERVER") == "" {
+		t.Skip("no server")
+	}
+	if Positive(0) {
+		t.Fatal("0 is positive")
 	}
 }
