@@ -180,7 +180,9 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 			s = owner
 		}
 		v := w.answer(it, s, Conflict, detail, first)
-		v.after = pending
+		if pending != nil {
+			v.after = pending
+		}
 		return v, true
 	}
 	owner, more := w.owner(it, first, pending)
@@ -189,9 +191,6 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 	}
 	v := w.answer(it, owner, Already, Replayed, first)
 	v.result.ID = first.Subject
-	if pending != nil {
-		v.after = pending
-	}
 	return v, true
 }
 
