@@ -171,6 +171,41 @@ func TestLanes(t *testing.T) {
 	})
 }
 
+// Creations with one key may be twins that drew different ids, so they wait in one lane; others take turns.
+func TestCreationsWithOneKeyTakeOneLane(t *testing.T) {
+	taken := func(key func(i int) engine.Key) int {
+		var mu sync.Mutex
+		lanes := map[int]bool{}
+		b, err := batch.New(&gate{}, batch.Config{Lanes: 8, Observe: func(o batch.Observation) {
+			mu.Lock()
+			defer mu.Unlock()
+			lanes[o.Lane] = true
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 64 {
+			r := engine.Request{Machine: "m", ID: fmt.Sprint(i), Key: key(i)}
+			if _, err := engine.Create(t.Context(), b, &struct{}{}, r); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		return len(lanes)
+	}
+	if n := taken(func(int) engine.Key { return engine.Key{Source: "principal:a", Seq: "1"} }); n != 1 {
+		t.Errorf("twins take %d lanes", n)
+	}
+	if n := taken(func(i int) engine.Key { return engine.Key{Source: "principal:a", Seq: fmt.Sprint(i)} }); n < 2 {
+		t.Errorf("different creations take %d lane", n)
+	}
+	if n := taken(func(int) engine.Key { return engine.Key{} }); n != 8 {
+		t.Errorf("creations without a key take %d lanes of 8", n)
+	}
+}
+
 // A full queue says so at once, and nothing that is refused overtakes.
 func TestAFullQueueIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -37,7 +37,7 @@ func (l *lane) enqueue(calls []*call) {
 	if l.closed {
 		room, cause = 0, errClosed
 	}
-	n := max(0, min(len(calls), room))
+	n := min(len(calls), room)
 	l.queue = append(l.queue, calls[:n]...)
 	l.mu.Unlock()
 	if n > 0 {
