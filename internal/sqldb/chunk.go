@@ -18,10 +18,11 @@ func chunks(n, maxRows, params int, size func(row int) int) iter.Seq2[int, int] 
 	maxRows = max(1, min(maxRows, maxParams/max(1, params)))
 	return func(yield func(lo, hi int) bool) {
 		for lo := 0; lo < n; {
-			hi, bytes := lo, 0
-			for hi < n && hi-lo < maxRows && bytes < maxBytes {
-				bytes += size(hi)
-				hi++
+			hi := lo + 1
+			for bytes := size(lo); hi < n && hi-lo < maxRows; hi++ {
+				if bytes += size(hi); bytes > maxBytes {
+					break
+				}
 			}
 			if !yield(lo, hi) {
 				return

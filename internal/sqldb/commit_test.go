@@ -56,6 +56,26 @@ func TestCommitWithoutClearAnswerIsUnknown(t *testing.T) {
 	}
 }
 
+// SQLite may find only at COMMIT what stands against it. It says so, and nothing is committed.
+func TestAConstraintThatSQLiteChecksAtCommitIsNoDoubt(t *testing.T) {
+	db := wrap(t, openSQLite(t))
+	withOrders(t, db, 1)
+	_, err := db.Exec(ctx, `CREATE TABLE items (id INTEGER PRIMARY KEY,
+		order_id BLOB NOT NULL REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)`)
+	require.NoError(t, err)
+	add := func(order string) error {
+		return db.InTx(ctx, func(tx *sqldb.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO items (order_id) VALUES (?)", order)
+			return err
+		})
+	}
+	var commit *sqldb.CommitError
+	require.ErrorAs(t, add("nobody's"), &commit)
+	assert.False(t, commit.Unknown)
+	require.NoError(t, add(orderID(0)), "no transaction was left open")
+	assert.EqualValues(t, 1, value[int64](t, db, "SELECT COUNT(*) FROM items"))
+}
+
 // A connection whose transaction may still be open must not be used again: BEGIN would commit it.
 func TestConnectionIsDroppedWhenTheEndGoesWrong(t *testing.T) {
 	f, db := openFaulty(t)
