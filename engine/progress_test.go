@@ -71,6 +71,32 @@ func TestAfterALostRaceARequestLocksItsRow(t *testing.T) {
 	})
 }
 
+// Whoever deadlocks without end is told after so many tries, and a batch of them after so many for each part.
+func TestATransactionIsTriedAsOftenAsConfigured(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
+		y := newYard(t, db, engine.Config{Tries: 3})
+		y.build(t, "a", "b")
+		moved := 0
+		y.faults.Decide(func(_ int, kind enginetest.CallKind, query string) enginetest.Fault {
+			if kind == enginetest.CallQuery || !strings.Contains(query, "UPDATE `wagons`") {
+				return enginetest.NoFault
+			}
+			moved++
+			return enginetest.Deadlock
+		})
+		y.expect(t, []engine.Request{wagonDo("a", "fill", "")}, "conflict/lost_race empty 1 by 0")
+		if moved != 3 {
+			t.Errorf("one request was tried %d times", moved)
+		}
+		moved = 0
+		y.expect(t, []engine.Request{wagonDo("a", "fill", ""), wagonDo("b", "fill", "")},
+			"conflict/lost_race empty 1 by 0", "conflict/lost_race empty 1 by 0")
+		if moved != 3*3 {
+			t.Errorf("two requests were tried %d times, want 3 together and 3 each", moved)
+		}
+	})
+}
+
 // A COMMIT in doubt is settled for as long as Settle allows, however few tries a transaction has.
 func TestSettlingIsBoundedByTimeAndNotByTries(t *testing.T) {
 	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {

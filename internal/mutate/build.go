@@ -48,7 +48,7 @@ func overlay(top, dir string, s site) (string, error) {
 		return "", err
 	}
 	mutated, replace := filepath.Join(dir, filepath.Base(s.File)), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(mutated, text, 0o600); err != nil {
+	if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
 		return "", err
 	}
 	content, err := json.Marshal(map[string]any{"Replace": map[string]string{original: mutated}})

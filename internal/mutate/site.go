@@ -34,17 +34,21 @@ type site struct {
 	identity
 	File       string // from the top of the module
 	Line       int
-	start, end int // bytes of the file
+	text       string // of the file as it was read
+	start, end int    // bytes of it
 	with       string
 }
 
-// mutated is the file's text after the edit.
-func (s site) mutated(top string) ([]byte, error) {
+// mutated is the file's text after the edit. Who edits the file meanwhile would get something else tested.
+func (s site) mutated(top string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(top, s.File))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return []byte(string(text[:s.start]) + s.with + string(text[s.end:])), nil
+	if string(text) != s.text {
+		return "", fmt.Errorf("%s has changed meanwhile", s.File)
+	}
+	return s.text[:s.start] + s.with + s.text[s.end:], nil
 }
 
 // sites finds every place of a package that can be mutated, in the order of its files and lines.
@@ -137,7 +141,7 @@ func (f *finder) add(kind string, named ast.Node, from, to token.Pos, with strin
 	}
 	f.found = append(f.found, site{
 		identity: identity{Func: f.where, Kind: kind, Text: string(text)},
-		Line:     f.file.Line(from), start: f.file.Offset(from), end: f.file.Offset(to), with: with,
+		Line:     f.file.Line(from), text: f.text, start: f.file.Offset(from), end: f.file.Offset(to), with: with,
 	})
 }
 
