@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -24,14 +25,16 @@ func (s short) QueryContext(ctx context.Context, query string, args ...any) (*sq
 
 // A row that was not seen must not pass for one that is not there.
 func TestAPacketWithFewerResultsThanStatementsIsAnError(t *testing.T) {
-	g := openMySQL(t, "")
-	s := short{&shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}}
-	require.NotNil(t, s.PacketPool)
-	g.ConnPool, g.Statement.ConnPool = s, s
-	db := wrap(t, g)
-	seen := 0
-	one := sqldb.Reading{Query: "SELECT 1", Row: func(*sql.Rows) error { seen++; return nil }}
-	require.NoError(t, db.Read(ctx, []sqldb.Reading{one}))
-	require.ErrorContains(t, db.Read(ctx, []sqldb.Reading{one, one}), "fewer results")
-	assert.Equal(t, 2, seen)
+	enginetest.OnServers(t, func(t *testing.T, server enginetest.Server) {
+		g := openMySQL(t, server, "")
+		s := short{&shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}}
+		require.NotNil(t, s.PacketPool)
+		g.ConnPool, g.Statement.ConnPool = s, s
+		db := wrap(t, g)
+		seen := 0
+		one := sqldb.Reading{Query: "SELECT 1", Row: func(*sql.Rows) error { seen++; return nil }}
+		require.NoError(t, db.Read(ctx, []sqldb.Reading{one}))
+		require.ErrorContains(t, db.Read(ctx, []sqldb.Reading{one, one}), "fewer results")
+		assert.Equal(t, 2, seen)
+	})
 }
