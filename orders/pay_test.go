@@ -20,9 +20,18 @@ func TestAnOrderNeverTakesMoreThanItsRest(t *testing.T) {
 			})
 		}
 		captured := func(id string, event engine.Event, amount int64) (engine.Result, error) {
+			payment := "pay_too_much" // what is too much is no payment that could be started
+			if o := r.order(id); amount <= o.Rest() {
+				payment = r.start(id, amount).ID
+				_, err := r.engine.Apply(r.Context(), engine.Request{
+					Machine: orders.MachinePayment, ID: payment, Event: orders.EventCapture, Key: engine.Key{Source: "test", Seq: r.key()},
+					Input: json.RawMessage(fmt.Sprintf(`{"transaction":%q,"amount":%d,"currency":"EUR"}`, payment, amount)),
+				})
+				require.NoError(r, err)
+			}
 			return r.engine.Apply(r.Context(), engine.Request{
 				Machine: orders.MachineOrder, ID: id, Event: event, Key: engine.Key{Source: "test", Seq: r.key()},
-				Input: orders.Pay{Amount: amount, Currency: "EUR", Payment: "pay_captured"},
+				Input: orders.Pay{Amount: amount, Currency: "EUR", Payment: payment},
 			})
 		}
 		for name, pay := range map[string]func(string, engine.Event, int64) (engine.Result, error){"offline": offline, "captured": captured} {
