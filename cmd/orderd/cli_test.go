@@ -167,6 +167,10 @@ func TestFromNothingToAnOrderAndDown(t *testing.T) {
 	var history []map[string]any
 	b.ok(&history, "order", "history", id, "--attempts")
 	require.GreaterOrEqual(t, len(history), 3)
+	for _, line := range history {
+		_, said := line["possible_from"]
+		require.Equal(t, line["detail"] == "passed", said, line)
+	}
 	stdout, _, code := b.run("order", "why", id, "ship")
 	require.Equal(t, 0, code)
 	require.Contains(t, stdout, "asked by phone")

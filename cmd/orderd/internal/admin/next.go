@@ -21,8 +21,8 @@ type choice struct {
 	Needs    string // what a request must bring along
 	Outcome  engine.Outcome
 	Detail   engine.Detail
-	Proof    *engine.Transition
 	Possible bool
+	Ahead    bool // there is a state ahead from which it is possible
 }
 
 // choicesOf splits what the engine says into what is possible now and what is not, the nearest first.
@@ -59,7 +59,10 @@ func rankAct(c choice) int {
 // rankOf puts what may still come before what has been.
 func rankOf(c choice) int {
 	order := []engine.Outcome{engine.Early, engine.Illegal, engine.Already, engine.Stale}
-	if c.Detail == engine.NoPath {
+	switch {
+	case c.Ahead:
+		return 0
+	case c.Detail == engine.NoPath:
 		return len(order)
 	}
 	return slices.Index(order, c.Outcome)
@@ -68,7 +71,7 @@ func rankOf(c choice) int {
 func (a *admin) choiceOf(state engine.State, one engine.Possibility, p auth.Principal, now time.Time) choice {
 	c := choice{
 		Event: one.Event, Possible: one.Allowed, Outcome: one.Outcome, Detail: one.Detail,
-		Refused: one.Refused, Proof: one.Proof,
+		Refused: one.Refused, Ahead: len(one.PossibleFrom) > 0,
 	}
 	if one.Allowed {
 		c.To = []engine.State{one.To}

@@ -89,6 +89,9 @@ type line struct {
 	Detail  engine.Detail    `json:"detail"`
 	Refused []engine.Refused `json:"refused,omitempty"`
 	Times   int64            `json:"times,omitempty"` // of an attempt
+
+	// Of an attempt that was stale/passed: from where today's machine has the event, ahead of where the order was.
+	PossibleFrom []engine.State `json:"possible_from,omitzero"`
 }
 
 // Run is the command.
@@ -149,16 +152,30 @@ func (s *session) history(e *Env, id string, attempts bool) ([]line, error) {
 		return nil, err
 	}
 	for _, a := range tried {
+		var again []engine.State // not kept with it
+		if a.Detail == engine.Passed {
+			again = s.machine().PossibleFrom(a.State, a.Event)
+		}
 		lines = append(lines, line{
 			transition: show(engine.Transition{
 				Machine: a.Machine, Subject: a.Subject, Version: a.Version, Event: a.Event, From: a.State, To: a.State,
 				Key: a.Key, Actor: a.Actor, Reason: a.Reason, At: a.FirstAt,
 			}),
-			Outcome: a.Outcome, Detail: a.Detail, Refused: a.Refused, Times: a.Times,
+			Outcome: a.Outcome, Detail: a.Detail, Refused: a.Refused, Times: a.Times, PossibleFrom: again,
 		})
 	}
 	slices.SortStableFunc(lines, func(x, y line) int { return int(x.Version - y.Version) })
 	return lines, nil
+}
+
+// machine is that of orders.
+func (s *session) machine() (order engine.Description) {
+	for _, d := range s.engine.Machines() {
+		if d.Name == orders.MachineOrder {
+			order = d
+		}
+	}
+	return order
 }
 
 // OrderApply lets an event happen.
