@@ -34,7 +34,6 @@ type world struct {
 	lose    int // which commit of a measured call loses its answer after it took effect; 0 loses none
 	commits int // of the call being measured; below 0 outside of one
 	ids     int
-	calls   int // measured so far
 }
 
 func (w *world) nextID(prefix string) string {
@@ -70,7 +69,7 @@ func newWorld(t *testing.T, db *gorm.DB, lose int) *world {
 	require.NoError(t, err)
 	w.ledger, err = ledger.New(ledger.Config{NewID: w.nextID, Tokens: w.tokens})
 	require.NoError(t, err)
-	machines := slices.Concat(w.Shop.Machines(), w.ledger.Machines(), notify.Machines())
+	machines := slices.Concat(w.Machines(), w.ledger.Machines(), notify.Machines())
 	w.engine, err = engine.New(faulty, engine.Config{
 		Now: w.clock.Now, NewID: func() string { return w.nextID("call") }, Logger: slog.New(w.log),
 	}, machines...)

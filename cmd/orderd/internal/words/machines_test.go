@@ -145,10 +145,10 @@ func drivers(t *testing.T, e *engine.Engine, shop *orders.Shop, books *ledger.Le
 			input: func(id string, edge engine.DescribedEdge) any {
 				o, err := shop.Order(ctx, id)
 				require.NoError(t, err)
-				switch {
-				case edge.To == orders.OrderPaid:
+				switch edge.To {
+				case orders.OrderPaid:
 					return orders.Pay{Amount: o.Rest(), Currency: "EUR", Payment: "pay_x"}
-				case edge.To == orders.OrderPartlyPaid:
+				case orders.OrderPartlyPaid:
 					return orders.Pay{Amount: 1, Currency: "EUR"}
 				}
 				return nil
