@@ -13,6 +13,6 @@ func (d *daemon) admin() http.Handler {
 	return admin.New(admin.Deps{
 		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Ring: d.ring,
 		Now: d.now, Public: d.public, Dev: d.dev, Log: d.log,
-		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier,
+		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier, Timers: d.background.timing,
 	})
 }

@@ -26,6 +26,7 @@ type background struct {
 	queue    *outbox.Queue
 	webhooks *webhook.Webhooks
 	timers   *timer.Timers
+	timing   *timer.Queue
 	notifier *notify.Notifier
 	tokens   *once.Tokens
 	jobs     *once.Jobs
@@ -99,6 +100,9 @@ func (d *daemon) assembleBackground(ctx context.Context) (err error) {
 		return err
 	}
 	d.metrics.Backlog(b.queue.Backlog)
+	if b.timing, err = timer.NewQueue(ctx, db, d.now); err != nil {
+		return err
+	}
 	b.timers, err = timer.New(ctx, db, d.batcher, timer.Config{Now: d.now, Logger: d.log, Fired: d.metrics.Fired})
 	return err
 }

@@ -324,7 +324,7 @@ func TestEveryCommandShowsAnExampleAndTheExitCodes(t *testing.T) {
 	require.Contains(t, stdout, "Exit codes")
 	for _, command := range []string{
 		"serve", "dev", "migrate", "doctor", "machine list", "machine show", "machine lint", "machine diagram", "machine check",
-		"message list", "message retry", "message replay", "webhook list", "webhook create", "webhook delete", "webhook recover",
+		"message list", "message retry", "message replay", "timer list", "timer retry", "webhook list", "webhook create", "webhook delete", "webhook recover",
 		"webhook deliveries", "webhook redeliver", "order get", "order history", "order apply", "order why", "key create", "key list", "key revoke",
 	} {
 		stdout, stderr, code := b.run(append(strings.Fields(command), "--help")...)

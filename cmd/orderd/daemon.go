@@ -141,7 +141,7 @@ func (d *daemon) mount() error {
 	mux := &web.Mux{}
 	d.api = api.Mount(mux, api.Deps{
 		Shop: d.shop, Engine: d.engine, Gate: auth.NewGate(d.ring, d.metrics.RefusedKey), Log: d.log, Pay: d.payLinks,
-		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier,
+		Queue: d.background.queue, Webhooks: d.background.webhooks, Notifier: d.background.notifier, Timers: d.background.timing,
 		Ledger: d.ledger, Tokens: d.tokens, Now: d.now,
 	})
 	document, err := json.Marshal(d.api.OpenAPI)

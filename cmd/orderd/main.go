@@ -35,6 +35,7 @@ type commands struct {
 	Machine cli.Machine `cmd:"" help:"Show, lint, draw and check definitions."`
 	Order   cli.Order   `cmd:"" help:"Look at and move orders, on the database."`
 	Message cli.Message `cmd:"" help:"Look at messages, and send them again."`
+	Timer   cli.Timer   `cmd:"" help:"Look at timers, and try them again."`
 	Webhook cli.Webhook `cmd:"" help:"Look after webhook endpoints and deliveries."`
 	Key     cli.Key     `cmd:"" help:"Make and end API keys."`
 	Bench   cli.Bench   `cmd:"" help:"Measure the engine beside what people write by hand."`

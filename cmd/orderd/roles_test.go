@@ -18,7 +18,7 @@ var granted = map[auth.Role][]string{
 		"GET /v1/orders", "GET /v1/orders/{id}", "GET /v1/orders/{id}/transitions", "GET /v1/orders/{id}/allowed-events",
 		"GET /v1/payments", "GET /v1/payments/{id}", "GET /v1/money-desk",
 		"GET /v1/accounts", "GET /v1/accounts/{id}", "GET /v1/accounts/{id}/entries", "GET /v1/transfers/{id}",
-		"GET /v1/messages", "GET /v1/notifications", "GET /v1/messages/{id}", "GET /v1/webhook-deliveries", "GET /v1/webhook-deliveries/{id}",
+		"GET /v1/messages", "GET /v1/notifications", "GET /v1/timers", "GET /v1/messages/{id}", "GET /v1/webhook-deliveries", "GET /v1/webhook-deliveries/{id}",
 		"GET /v1/machines", "GET /v1/machines/{name}", "GET /v1/machines/{name}/diagram",
 	},
 	auth.Checkout: {

@@ -13,6 +13,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/notify"
 )
@@ -128,6 +129,8 @@ func asBadInput(err error) (wrong string, ok bool) {
 		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), notify.ErrBadFilter.Error()+": ") + ".", true
 	case errors.Is(err, outbox.ErrBadFilter):
 		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), outbox.ErrBadFilter.Error()+": ") + ".", true
+	case errors.Is(err, timer.ErrBadFilter):
+		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), timer.ErrBadFilter.Error()+": ") + ".", true
 	case errors.As(err, &input):
 		return label(input.Error()) + ".", true
 	case errors.As(err, &request):

@@ -14,6 +14,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/notify"
 )
@@ -34,6 +35,7 @@ type Deps struct {
 	Queue    *outbox.Queue
 	Webhooks *webhook.Webhooks
 	Notifier *notify.Notifier
+	Timers   *timer.Queue
 }
 
 type admin struct {
@@ -66,6 +68,9 @@ func New(deps Deps) http.Handler {
 	mux.Handle("POST "+messagesPath+"/{id}", a.member(a.resend(messagesPath, "POST /v1/messages/{id}/retry",
 		func(r *http.Request, id string) (bool, error) { return a.Queue.Retry(r.Context(), id) })))
 	mux.Handle("GET "+notificationsPath, a.member(a.notifications))
+	mux.Handle("GET "+timersPath, a.member(a.timers))
+	mux.Handle("POST "+timersPath+"/{id}", a.member(a.resend(timersPath, "POST /v1/timers/{id}/retry",
+		func(r *http.Request, id string) (bool, error) { return a.Timers.Retry(r.Context(), id) })))
 	mux.Handle("GET "+deliveriesPath, a.member(a.deliveries))
 	mux.Handle("POST "+deliveriesPath+"/{id}", a.member(a.resend(deliveriesPath, "POST /v1/webhook-deliveries/{id}/redeliver",
 		func(r *http.Request, id string) (bool, error) { return a.Webhooks.Redeliver(r.Context(), id) })))
@@ -99,7 +104,7 @@ func cookieFor(public string) (c http.Cookie, plain bool) {
 
 // isPage reports whether a path is one of the pages.
 func isPage(path string) bool {
-	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath || path == notificationsPath
+	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath || path == notificationsPath || path == timersPath
 }
 
 // returnTo is where a login leads: a page of ours, or the list for anything else.

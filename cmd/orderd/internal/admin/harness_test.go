@@ -27,6 +27,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
 	"example.com/orderd/internal/id"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
@@ -41,6 +42,7 @@ type site struct {
 	engine *engine.Engine
 	db     *database.Database
 	queue  *outbox.Queue
+	timing *timer.Queue
 	hooks  *webhook.Webhooks
 	news   *notify.Notifier
 	keys   *auth.Store
@@ -67,6 +69,8 @@ func start(t *testing.T) *site {
 
 	s.queue, err = outbox.NewQueue(t.Context(), db.Gorm, s.now)
 	require.NoError(t, err)
+	s.timing, err = timer.NewQueue(t.Context(), db.Gorm, s.now)
+	require.NoError(t, err)
 	s.hooks, err = webhook.New(t.Context(), db.Gorm, webhook.Config{
 		NewID: id.New, Random: func(n int) []byte { return make([]byte, n) }, Now: s.now, Logger: quiet,
 		Guard: webhook.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
@@ -86,7 +90,7 @@ func start(t *testing.T) *site {
 	s.url = "http://" + server.Listener.Addr().String()
 	pages := admin.New(admin.Deps{
 		Shop: s.shop, Engine: s.engine, Gate: auth.NewGate(ring, func() {}), Ring: ring,
-		Now: s.now, Public: s.url, Log: quiet, Queue: s.queue, Webhooks: s.hooks, Notifier: s.news,
+		Now: s.now, Public: s.url, Log: quiet, Queue: s.queue, Webhooks: s.hooks, Notifier: s.news, Timers: s.timing,
 	})
 	server.Config.Handler = web.Outermost(pages, quiet, func(string, string, int, time.Duration) {})
 	server.Start()

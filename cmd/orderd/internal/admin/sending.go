@@ -71,9 +71,9 @@ func (a *admin) notifications(w http.ResponseWriter, r *http.Request) {
 // sendTone is the colour of a status.
 func sendTone(status string) string {
 	switch status {
-	case "sent", "delivered":
+	case "sent", "delivered", "fired":
 		return "tone-good"
-	case "pending", "queued":
+	case "pending", "queued", "armed":
 		return "tone-move"
 	case "retrying", "sending":
 		return "tone-wait"
@@ -112,6 +112,7 @@ func (a *admin) sendingView(r *http.Request, path, status string, statuses []str
 		{Name: "Messages", URL: messagesPath, Current: path == messagesPath},
 		{Name: "Webhook deliveries", URL: deliveriesPath, Current: path == deliveriesPath},
 		{Name: "Notifications", URL: notificationsPath, Current: path == notificationsPath},
+		{Name: "Timers", URL: timersPath, Current: path == timersPath},
 	}
 	v.Statuses = []tabView{{Name: "All", URL: path, Current: status == "", Tone: "tone-over"}}
 	for _, s := range statuses {

@@ -39,7 +39,7 @@ func (s *site) relay(sinks ...outbox.Sink) {
 	require.NoError(s.t, err)
 }
 
-var action = regexp.MustCompile(`action="(/admin/(?:messages|deliveries)/[^"]+)"`)
+var action = regexp.MustCompile(`action="(/admin/(?:messages|deliveries|timers)/[^"]+)"`)
 
 func TestMessagesAreShownAndTriedAgain(t *testing.T) {
 	s := start(t)
@@ -116,4 +116,24 @@ func TestDeliveriesAreShownAndPostedAgain(t *testing.T) {
 	p = operator.get("/admin/deliveries")
 	require.Contains(t, p.text, "(deleted)")
 	require.NotRegexp(t, action, p.text)
+}
+
+func TestParkedTimersAreShownAndTriedAgain(t *testing.T) {
+	s := start(t)
+	o := s.place("ada")
+	require.NoError(t, s.db.Gorm.Exec("UPDATE engine_timers SET status = 'parked', tries = 100, problem = '<b>jammed</b>'").Error)
+	operator, viewer := s.as(auth.Operator), s.as(auth.Viewer)
+	p := operator.get("/admin/timers?status=parked")
+	require.Equal(t, http.StatusOK, p.status)
+	require.Contains(t, p.text, "/admin/orders/"+o.ID)
+	require.Contains(t, p.text, "&lt;b&gt;jammed&lt;/b&gt;", "a problem is only text")
+	button := action.FindStringSubmatch(p.text)
+	require.NotNil(t, button, p.text)
+	require.NotRegexp(t, action, viewer.get("/admin/timers").text, "a viewer has no buttons")
+	require.Equal(t, http.StatusForbidden, viewer.post(button[1], url.Values{}).status)
+	require.Equal(t, http.StatusSeeOther, operator.post(button[1], url.Values{}).status)
+	var armed int64
+	require.NoError(t, s.db.Gorm.Table("engine_timers").Where("status = 'armed' AND tries = 0").Count(&armed).Error)
+	require.Equal(t, int64(1), armed)
+	require.Equal(t, http.StatusBadRequest, operator.get("/admin/timers?status=odd").status)
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
@@ -34,6 +35,7 @@ type Deps struct {
 	Queue    *outbox.Queue
 	Webhooks *webhook.Webhooks
 	Notifier *notify.Notifier
+	Timers   *timer.Queue
 
 	Ledger *ledger.Ledger
 	Tokens submit.Tokens
@@ -79,6 +81,7 @@ func Mount(mux humago.Mux, deps Deps) API {
 	a.registerEndpoints()
 	a.registerDeliveries()
 	a.registerNotifications()
+	a.registerTimers()
 	a.registerMachines()
 	a.describeOthers()
 	return API{OpenAPI: a.huma.OpenAPI(), Routes: a.routes}

@@ -110,6 +110,8 @@ var Routes = map[string][]Role{
 	"POST /v1/webhook-endpoints/{id}/test":          staff,
 	"POST /v1/webhook-endpoints/{id}/recover":       staff,
 	"GET /v1/notifications":                         readers,
+	"GET /v1/timers":                                readers,
+	"POST /v1/timers/{id}/retry":                    staff,
 	"GET /v1/webhook-deliveries":                    readers,
 	"GET /v1/webhook-deliveries/{id}":               readers,
 	"POST /v1/webhook-deliveries/{id}/redeliver":    staff,

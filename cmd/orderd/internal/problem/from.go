@@ -8,6 +8,7 @@ import (
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/timer"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders"
@@ -34,7 +35,7 @@ func From(err error) *Problem {
 		return New(BadRequest, "%v", input).At(input.Field, input.Problem)
 	case errors.As(err, &endpoint):
 		return New(BadRequest, "%v", endpoint).At(endpoint.Field, endpoint.Problem)
-	case errors.Is(err, webhook.ErrNotFound), errors.Is(err, outbox.ErrNotFound):
+	case errors.Is(err, webhook.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, timer.ErrNotFound):
 		return New(NotFound, "there is nothing with this id")
 	case errors.Is(err, webhook.ErrBusy):
 		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.LostRace})
@@ -42,6 +43,8 @@ func From(err error) *Problem {
 		return New(BadRequest, "%v", err)
 	case errors.Is(err, outbox.ErrBadFilter):
 		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "outbox: "))
+	case errors.Is(err, timer.ErrBadFilter):
+		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "timer: "))
 	case errors.Is(err, once.ErrUnknown):
 		return New(TokenUnknown, "the submit token was never issued to this key for this, or it has expired").Because(err)
 	case errors.Is(err, once.ErrBound):
