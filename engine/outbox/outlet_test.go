@@ -167,3 +167,20 @@ func TestTooManyNamesOfSinksAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// A replay goes on in parts while relays send what the parts before have put back. What was sent since it
+// began is not what it was asked for.
+func TestAReplayLeavesAloneWhatWasSentSinceItBegan(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.Open(t, "a")
+		drain(t, r.Relay)
+		f := outbox.Filter{Machine: "ticket", Subject: "a"}
+		if n, err := r.Replay(t.Context(), f, 10); n != 0 || err != nil {
+			t.Errorf("%d are replayed at the very moment at which they were sent, %v", n, err)
+		}
+		r.clock.Advance(time.Microsecond)
+		if n, err := r.Replay(t.Context(), f, 10); n != 1 || err != nil {
+			t.Errorf("%d are replayed afterwards, %v", n, err)
+		}
+	})
+}
