@@ -174,8 +174,8 @@ type faultyPackets struct {
 	f *Faulty
 }
 
-func (p *faultyPackets) Play(ctx context.Context, text string, args []any) error {
-	_, err := around(p.f.next(CallPacket, text), nothing, nothing, func() (any, error) {
+func (p *faultyPackets) Play(ctx context.Context, text func() string, args []any) error {
+	_, err := around(p.f.next(CallPacket, text()), nothing, nothing, func() (any, error) {
 		return nil, p.PacketPool.Play(ctx, text, args)
 	})
 	return err

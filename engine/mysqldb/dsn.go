@@ -26,6 +26,9 @@ var fixed = map[string][]string{
 	"transaction_isolation": {"'read-committed'"},
 	"sql_mode":              nil,
 	"autocommit":            {"1", "on", "true"},
+	"wsrep_on":              {"on", "1"},
+	"wsrep_sync_wait":       {"7"},
+	"wsrep_dirty_reads":     {"off", "0"},
 }
 
 // networks are the ways to a server. A DSN with a slip in it can make anything of a network,

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,8 +28,9 @@ type options struct {
 func MaxConns(n int) Option { return func(o *options) { o.maxConns = max(1, n) } }
 
 // Packets says whether the engine may send a whole transaction in one packet, on connections of its
-// own that take several statements at once and run no SQL but the engine's. It is on by default,
-// saves round trips, and is left unused by itself where the server or a proxy does not play along.
+// own that take several statements at once and run no SQL but the engine's. It may by default, which
+// saves round trips. It does not where a server or proxy does not play along, and never on a Galera
+// node, which does not keep packets atomic: each new connection looks, and nothing can force it.
 func Packets(on bool) Option { return func(o *options) { o.packets = on } }
 
 // LockWait sets how long a statement waits for a row lock, in whole seconds. The default is 2
@@ -59,11 +59,11 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	main := &connector{session: session(o)}
+	main := &connector{session: session{lockWait: o.lockWait}}
 	if o.packets {
 		many := cfg.Clone()
 		many.MultiStatements = true
-		if main.packets, err = pool(many, &connector{session: main.session}, min(o.maxConns, packetConns)); err != nil {
+		if main.packets, err = pool(many, &connector{session: session{lockWait: o.lockWait, packets: true}}, min(o.maxConns, packetConns)); err != nil {
 			return nil, err
 		}
 	}
@@ -110,32 +110,11 @@ func pool(cfg *mysql.Config, c *connector, maxConns int) (*sql.DB, error) {
 	return d, nil
 }
 
-// noDives spares the optimizer a look into the index for each of the hundreds of keys in one IN list,
-// all of which are unique. Not every member of the family knows it.
-const (
-	noDives         = "SET SESSION eq_range_index_dive_limit = 1"
-	unknownVariable = 1193
-)
-
-// session returns the statements that prepare every new connection. The isolation level has its
-// own standard statement, since the name of its variable differs between MariaDB and MySQL. The
-// comment is one for all but MariaDB, where it frees the locks of a client that is gone but whose
-// connection does not know.
-func session(o options) []string {
-	return []string{
-		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-		noDives,
-		fmt.Sprintf("SET SESSION time_zone = '+00:00', "+
-			"sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "+
-			"innodb_lock_wait_timeout = %d/*M!100311 , idle_write_transaction_timeout = 8 */", max(1, int(o.lockWait.Seconds()))),
-	}
-}
-
 // connector prepares every connection it makes.
 type connector struct {
 	driver.Connector
-	session []string
-	packets *sql.DB // ends with the pool of this connector
+	session session
+	packets *sql.DB // ends with the pool of this connector; nil where they are switched off
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -143,15 +122,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, statement := range c.session {
-		_, err := conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
-		if e, ok := errors.AsType[*mysql.MySQLError](err); ok && e.Number == unknownVariable && statement == noDives {
-			continue
-		}
-		if err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("preparing the connection: %w", err)
-		}
+	if err := c.session.prepare(ctx, conn); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("preparing the connection: %w", err)
 	}
 	return conn, nil
 }
@@ -177,5 +150,5 @@ type marked struct {
 // trip.
 func (marked) ReadCommitted() bool { return true }
 
-// Packets is the pool that takes several statements at once, or nil.
+// Packets is the pool that takes several statements at once, or nil where they are switched off.
 func (m marked) Packets() *sql.DB { return m.packets }

@@ -44,7 +44,7 @@ func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 	if !strings.HasPrefix(january, "2025-01-01 00:00:00") || !strings.HasPrefix(july, "2025-07-01 00:00:00") {
 		problem("the session's time zone is not UTC: add time_zone=%%27%%2B00:00%%27 to the DSN")
 	}
-	return server, problems
+	return server, append(problems, checkGalera(ctx, db)...)
 }
 
 func checkSQLite(ctx context.Context, db *DB) (server string, problems []error) {

@@ -26,6 +26,10 @@ type CommitError struct {
 	// Unknown is set when the transaction may have been committed all the same. Only running the
 	// same keyed request again settles it; a plain read does not.
 	Unknown bool
+	// Until is when it will be settled by the database's clock at the latest: what has not committed then never
+	// will. Before, a transaction that takes the same locks may be overtaken by it. Zero where the
+	// transaction held its locks already.
+	Until time.Time
 }
 
 // Error tells aborted from unknown.

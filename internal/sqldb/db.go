@@ -18,8 +18,8 @@ type DB struct {
 	server        string
 	handle        *gorm.DB
 	pool          gorm.ConnPool
-	readCommitted bool       // sessions of the pool already are READ COMMITTED
-	packets       PacketPool // nil where the database takes one statement at a time
+	readCommitted bool // sessions of the pool already are READ COMMITTED
+	packets       *packets
 	backoff       Backoff
 }
 
@@ -47,9 +47,7 @@ func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 	if w.server, err = check(ctx, w); err != nil {
 		return nil, err
 	}
-	if p := PacketsOf(pool); probePackets(ctx, p) {
-		w.packets = p
-	}
+	w.packets = findPackets(ctx, dialect, pool)
 	return w, nil
 }
 

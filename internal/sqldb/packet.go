@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 )
 
@@ -17,9 +17,10 @@ import (
 // writes goes there, with values in the place of its question marks: a packet that held somebody
 // else's text would run whatever follows a semicolon in it.
 type PacketPool interface {
-	// Play runs the statements of a transaction, from its beginning to its COMMIT. After an error
-	// nothing is left open. A driver.ErrBadConn says that nothing was sent.
-	Play(ctx context.Context, text string, args []any) error
+	// Play runs the statements of a transaction, from its beginning to its COMMIT. It asks for their text
+	// when it has a connection to send it on. After an error nothing is left open. A driver.ErrBadConn or
+	// a NoPackets says that nothing was sent.
+	Play(ctx context.Context, text func() string, args []any) error
 
 	// QueryContext runs reading statements; their results follow one another.
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
@@ -51,7 +52,7 @@ func PacketsOf(pool gorm.ConnPool) PacketPool {
 // packetDB is a PacketPool on a pool whose driver interpolates values and takes many statements.
 type packetDB struct{ *sql.DB }
 
-func (p packetDB) Play(ctx context.Context, text string, args []any) error {
+func (p packetDB) Play(ctx context.Context, text func() string, args []any) error {
 	// The caller's ctx must not disturb a COMMIT. The pool has timeouts of its own, and a driver that
 	// has no ctx to watch spares itself the waking of a goroutine.
 	own := context.WithoutCancel(ctx)
@@ -60,7 +61,7 @@ func (p packetDB) Play(ctx context.Context, text string, args []any) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
 		}
-		_, err = conn.ExecContext(own, text, args...)
+		_, err = conn.ExecContext(own, text(), args...)
 		rollback(own, conn, err)
 		if errors.Is(err, driver.ErrBadConn) && try < 3 { // a stale connection of the pool
 			continue
@@ -80,54 +81,87 @@ func rollback(ctx context.Context, conn *sql.Conn, err error) {
 	_ = conn.Close()
 }
 
-// guardRows is a statement that fails unless the one before it wrote so many rows: its subquery then
+// inTime is a condition that holds until a time, by the database's clock.
+//
+// A packet that gets no answer may be anywhere: on its way, with no lock taken yet, it would be overtaken by
+// the transaction that is to settle it, and take effect after somebody was told that it did not. So a packet has
+// an end. The condition stands behind the updates: where it is met their locks are held, so from the end on
+// whoever takes those locks sees all that the packet will ever do.
+func inTime(until time.Time) string {
+	return "UTC_TIMESTAMP(6) <= TIMESTAMP'" + until.UTC().Format("2006-01-02 15:04:05.000000") + "'"
+}
+
+// guardRows is a statement that fails unless the one before it wrote so many rows, in time: its subquery then
 // has two rows where one is allowed. It assigns to a variable because DO turns errors into warnings.
-func guardRows(n int64) string {
-	return "SET @moved = (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 1) AS two WHERE ROW_COUNT() <> " + strconv.FormatInt(n, 10) + ")"
+func guardRows(n int64, until time.Time) string {
+	condition := inTime(until)
+	if n != anyRows {
+		condition = "ROW_COUNT() = " + strconv.FormatInt(n, 10) + " AND " + condition
+	}
+	return "SET @moved = (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 1) AS two WHERE NOT (" + condition + "))"
 }
 
-// anchored is an insert that fails unless the statement before it wrote so many rows: a value that must
-// not be NULL then is. It is spared the statement that guardRows is.
-func anchored(s step, n int64) string {
-	return s.query[:s.anchor] + "IF(ROW_COUNT() = " + strconv.FormatInt(n, 10) + ", ?, NULL)" + s.query[s.anchor+len("?"):]
+// anchored is an insert that fails unless the statement before it wrote so many rows, in time: a value that
+// must not be NULL then is. It is spared the statement that guardRows is.
+func anchored(s step, n int64, until time.Time) string {
+	return s.query[:s.anchor] + "IF(ROW_COUNT() = " + strconv.FormatInt(n, 10) + " AND " + inTime(until) + ", ?, NULL)" +
+		s.query[s.anchor+len("?"):]
 }
 
-// packetOf is the text of a whole transaction; false if it is too large for one packet.
-func packetOf(steps []step) (text string, args []any, fits bool) {
-	size, count := 0, 0
+// fits reports whether a transaction is small enough for one packet.
+func fits(steps []step) bool {
+	size := 0
 	for _, s := range steps {
 		size += len(s.query) + sizeOf(s.args)
+	}
+	return size <= packetBytes
+}
+
+func argsOf(steps []step) []any {
+	count := 0
+	for _, s := range steps {
 		count += len(s.args)
 	}
-	if size > packetBytes {
-		return "", nil, false
+	args := make([]any, 0, count)
+	for _, s := range steps {
+		args = append(args, s.args...)
+	}
+	return args
+}
+
+// packetOf is the text of a whole transaction that has no effect after its end.
+func packetOf(steps []step, until time.Time) string {
+	size := 0
+	for _, s := range steps {
+		size += len(s.query) + 100 // and a guard
 	}
 	var b strings.Builder
 	b.Grow(size)
-	args = make([]any, 0, count)
 	b.WriteString("START TRANSACTION; ")
 	before := int64(anyRows) // what the statement before has to have written, if that is still unchecked
+	checked := false
 	for _, s := range steps {
 		switch {
 		case before == anyRows:
 			b.WriteString(s.query)
 		case s.anchor > 0:
-			b.WriteString(anchored(s, before))
+			b.WriteString(anchored(s, before, until))
+			checked = true
 		default:
-			b.WriteString(guardRows(before))
+			b.WriteString(guardRows(before, until))
 			b.WriteString("; ")
 			b.WriteString(s.query)
+			checked = true
 		}
 		b.WriteString("; ")
-		args = append(args, s.args...)
 		before = s.rows
 	}
-	if before != anyRows {
-		b.WriteString(guardRows(before))
+	if before != anyRows || !checked {
+		b.WriteString(guardRows(before, until))
 		b.WriteString("; ")
 	}
 	b.WriteString("COMMIT")
-	return b.String(), args, true
+	return b.String()
 }
 
 // Render is the packet that a script would be sent as, with question marks for its values. It is for
@@ -137,41 +171,5 @@ func (s Script) Render(d Dialect) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	text, _, _ = packetOf(steps)
-	return text, nil
-}
-
-func (db *DB) playPacket(ctx context.Context, text string, args []any) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	err := db.packets.Play(ctx, text, stored(args))
-	if err == nil || errors.Is(err, driver.ErrBadConn) {
-		return err
-	}
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		if e.Number == subqueryRows || e.Number == nullValue {
-			return ErrMoved
-		}
-		if class := classifyMySQL(e); class == ClassDuplicate || class == ClassLockWait {
-			return err // no COMMIT says that
-		}
-	}
-	if aborted(err) {
-		return err
-	}
-	return &CommitError{Err: err, Unknown: true}
-}
-
-// probePackets reports whether the server carries out packets as it has to, guards included. Proxies
-// and other members of the family may not.
-func probePackets(ctx context.Context, p PacketPool) bool {
-	if p == nil {
-		return false
-	}
-	const begin = "START TRANSACTION; DO ?; "
-	good := p.Play(ctx, begin+guardRows(0)+"; COMMIT", []any{1})
-	bad := p.Play(ctx, begin+guardRows(1)+"; COMMIT", []any{1})
-	e, ok := errors.AsType[*mysql.MySQLError](bad)
-	return good == nil && ok && e.Number == subqueryRows
+	return packetOf(steps, time.Time{}), nil
 }

@@ -15,14 +15,19 @@ type Reading struct {
 }
 
 // Read runs some statements one after the other, in one round trip where the database takes packets.
-// Each sees what was committed before it began.
+// Each sees what was committed before it began. Reading needs no packets to be atomic, but it goes without
+// them where transactions do: then there is one rule, and no connection takes several statements at once.
 func (db *DB) Read(ctx context.Context, rs []Reading) error {
 	size := 0
 	for _, r := range rs {
 		size += len(r.Query) + sizeOf(r.Args)
 	}
-	if db.packets != nil && len(rs) > 1 && size <= packetBytes {
-		return db.readPacket(ctx, rs)
+	if db.packets.on() && len(rs) > 1 && size <= packetBytes {
+		var no NoPackets
+		if err := db.readPacket(ctx, rs); !errors.As(err, &no) {
+			return err
+		}
+		db.packets.stop(string(no))
 	}
 	for _, r := range rs {
 		if err := db.Each(ctx, r.Query, r.Args, r.Row); err != nil {
@@ -53,7 +58,7 @@ func (db *DB) readPacket(ctx context.Context, rs []Reading) (err error) {
 		queries[i] = r.Query
 		args = append(args, r.Args...)
 	}
-	rows, err := db.packets.QueryContext(ctx, strings.Join(queries, "; "), stored(args)...)
+	rows, err := db.packets.pool.QueryContext(ctx, strings.Join(queries, "; "), stored(args)...)
 	if err != nil {
 		return err
 	}

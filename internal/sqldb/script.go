@@ -92,13 +92,16 @@ func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
 // errors are those of InTx, and ErrMoved. What goes wrong while a packet is under way may leave its
 // COMMIT unknown, even where InTx would know.
 func (db *DB) Play(ctx context.Context, s Script) error {
-	if db.packets != nil {
+	if db.packets.on() {
 		steps, err := s.steps(db.dialect)
 		if err != nil {
 			return err
 		}
-		if text, args, fits := packetOf(steps); fits {
-			return db.playPacket(ctx, text, args)
+		if fits(steps) {
+			var no NoPackets
+			if err := db.packets.play(ctx, steps); !errors.As(err, &no) {
+				return err
+			}
 		}
 	}
 	return db.InTx(ctx, func(tx *Tx) error { return tx.Play(ctx, s) })

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -137,7 +139,7 @@ type shaken struct {
 
 func (s *shaken) Packets() sqldb.PacketPool { return s }
 
-func (s *shaken) Play(ctx context.Context, text string, args []any) error {
+func (s *shaken) Play(ctx context.Context, text func() string, args []any) error {
 	do := func() error { return s.PacketPool.Play(ctx, text, args) }
 	if s.err == nil {
 		return do()
@@ -192,6 +194,44 @@ func aPacketTellsWhatIsUnknown(t *testing.T, g *gorm.DB) {
 		assert.Equal(t, c.unknown, errors.As(err, &commit) && commit.Unknown, "%v", c.err)
 		assert.Equal(t, c.class, sqldb.Classify(err), "%v", c.err)
 	}
+}
+
+// A pool may lead to another server tomorrow than today.
+func TestAHandleThatMeetsAServerNotForPacketsGoesOnWithoutThem(t *testing.T) {
+	g := openMySQL(t, "")
+	s := &shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}
+	g.ConnPool, g.Statement.ConnPool = s, s
+	db := wrap(t, g)
+	withOrders(t, db, 2)
+	on, _ := db.Packets()
+	require.True(t, on)
+
+	sent := 0
+	s.err = func(func() error) error {
+		sent++
+		return fmt.Errorf("preparing the connection: %w", sqldb.NoPackets("it is a cluster"))
+	}
+	for i := range 2 {
+		var script sqldb.Script
+		script.Update(moveOrders("new", "paid", 1, i))
+		require.NoError(t, db.Play(ctx, script))
+	}
+	assert.Equal(t, 1, sent, "asked once")
+	on, why := db.Packets()
+	assert.False(t, on)
+	assert.Equal(t, "it is a cluster", why)
+	assert.Equal(t, "paid,paid", value[string](t, db, "SELECT GROUP_CONCAT(s) FROM (SELECT status AS s FROM orders ORDER BY id) x"))
+}
+
+func TestWhyThereAreNoPackets(t *testing.T) {
+	_, why := wrap(t, openSQLite(t)).Packets()
+	assert.Contains(t, why, "SQLite")
+	switched, err := mysqldb.Open(newDatabase(t), mysqldb.Packets(false))
+	require.NoError(t, err)
+	_, why = wrap(t, closeAtEnd(t, switched)).Packets()
+	assert.Contains(t, why, "setting")
+	_, why = wrap(t, usersMySQL(t, usersParams, &gorm.Config{})).Packets()
+	assert.Contains(t, why, "engine/mysqldb")
 }
 
 func TestReadSeesEachResultAndEachError(t *testing.T) {

@@ -1,0 +1,41 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// syncWait is what wsrep_sync_wait must have on a Galera node: reads (1), updates and deletes (2), inserts and
+// replaces (4) wait until the node has applied what was committed on others before.
+const syncWait = 7
+
+// checkGalera reports what is wrong with a session on a Galera node. Elsewhere nothing is.
+func checkGalera(ctx context.Context, db *DB) (problems []error) {
+	v := map[string]string{}
+	err := db.Each(ctx, "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'wsrep_sync_wait', 'wsrep_dirty_reads')", nil,
+		func(r *sql.Rows) error {
+			var name, value string
+			err := r.Scan(&name, &value)
+			v[strings.ToLower(name)] = value
+			return err
+		})
+	if err != nil {
+		return []error{fmt.Errorf("asking whether it is a Galera node: %w", err)}
+	}
+	if !switchedOn(v["wsrep_on"]) {
+		return nil
+	}
+	if n, err := strconv.Atoi(v["wsrep_sync_wait"]); err != nil || n&syncWait != syncWait {
+		problems = append(problems, fmt.Errorf("this Galera node answers before it has applied what others have committed"+
+			" (wsrep_sync_wait is %s): add wsrep_sync_wait=%d to the DSN, or open the database with engine/mysqldb", v["wsrep_sync_wait"], syncWait))
+	}
+	if switchedOn(v["wsrep_dirty_reads"]) {
+		problems = append(problems, fmt.Errorf("this Galera node answers reads when it has lost the others: add wsrep_dirty_reads=OFF to the DSN"))
+	}
+	return problems
+}
+
+func switchedOn(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }
