@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/orderd/internal/sqldb"
 )
@@ -135,7 +136,13 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 			if r, err = e.round(ctx, tx, b.items, lockRows); err != nil {
 				return err
 			}
-			if settled = b.committed(r.w); settled != nil || len(r.w.order) == 0 {
+			if settled = b.committed(r.w); settled == nil {
+				err = b.certain(ctx, tx, r)
+			}
+			switch {
+			case err != nil:
+				return err
+			case settled != nil || len(r.w.order) == 0:
 				return errNothingToWrite
 			}
 			return write(ctx, tx, r.w)
@@ -165,7 +172,8 @@ type round struct {
 	w        *world
 	items    []*item
 	verdicts []verdict
-	carried  *carrier // what its SQL actions did by ApplyTx
+	carried  *carrier  // what its SQL actions did by ApplyTx
+	until    time.Time // once its COMMIT is in doubt: when it is over, by the database's clock; see sqldb.CommitError
 }
 
 func (e *Engine) round(ctx context.Context, from reader, items []*item, lock locking) (*round, error) {

@@ -43,11 +43,14 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	var commit *sqldb.CommitError
 	class := sqldb.Classify(err)
 	switch {
+	case errors.As(err, &bad): // first: what is in there is the user's
+		return e.without(ctx, b, bad, r)
 	case errors.As(err, &commit) && commit.Unknown:
+		r.until = commit.Until
 		e.doubt(b, r)
 		return e.again(ctx, b, 1)
-	case errors.As(err, &bad):
-		return e.without(ctx, b, bad, r)
+	case errors.Is(err, errUnderWay):
+		return e.again(ctx, b, 1)
 	case lostRace(err):
 		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
