@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -49,7 +48,7 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, open []*move, place int) er
 			continue
 		}
 		err := guarded(a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
-		if err := bad.judge(tx, mv, a.name, err); err != nil {
+		if err := bad.judge(ctx, tx, mv, a.name, err); err != nil {
 			return err
 		}
 	}
@@ -73,7 +72,7 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, a action, moves []*move, bad 
 	}
 	if err != nil {
 		if len(moves) == 1 {
-			return bad.judge(tx, moves[0], a.name, err)
+			return bad.judge(ctx, tx, moves[0], a.name, err)
 		}
 		return err // whose fault it is shows when the batch is split
 	}
@@ -81,35 +80,41 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, a action, moves []*move, bad 
 		if err == nil {
 			continue
 		}
-		if err := bad.judge(tx, moves[i], a.name, err); err != nil {
+		if err := bad.judge(ctx, tx, moves[i], a.name, err); err != nil {
 			return err
 		}
 	}
-	if err := tx.Err(); err != nil {
-		if len(moves) == 1 {
-			return bad.judge(tx, moves[0], a.name, nil)
-		}
-		return err
+	if tx.Err() == nil {
+		return nil
 	}
-	return nil
+	if len(moves) == 1 {
+		return bad.judge(ctx, tx, moves[0], a.name, nil)
+	}
+	class, err := tx.Failure(ctx)
+	if !class.Transient() {
+		err = fmt.Errorf("action %s: %v", a.name, err) //nolint:errorlint // what it wraps says nothing about the database
+	}
+	return err
 }
 
-// judge adds an item whose action failed. It returns an error when the transaction cannot go on. What
-// the database may forgive on another try is nobody's fault.
-func (c *culprits) judge(tx *sqldb.Tx, mv *move, action string, err error) error {
+// judge adds an item whose action failed. It returns an error when the transaction cannot go on. What the
+// database may forgive on another try is nobody's fault; whether it is that, the transaction says and never the
+// action's error, which may wrap what it likes. A deadline of the action's own is the action's affair.
+func (c *culprits) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action string, err error) error {
 	sticky := tx.Err()
-	if sticky != nil && sqldb.Classify(sticky).Transient() {
-		return sticky
-	}
-	if sticky != nil && err == nil {
-		err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)
-	}
-	var panicked *PanicError
-	switch {
-	case err == nil:
+	if sticky == nil && err == nil {
 		return nil
-	case !errors.As(err, &panicked) && sqldb.Classify(err).Transient():
-		return err
+	}
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if sticky != nil {
+		if class, _ := tx.Failure(ctx); class.Transient() {
+			return sticky
+		}
+		if err == nil {
+			err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)
+		}
 	}
 	*c = append(*c, culprit{item: mv.item, action: action, err: err})
 	if sticky != nil {

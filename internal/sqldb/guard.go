@@ -44,30 +44,6 @@ func (g *guard) QueryContext(ctx context.Context, query string, args ...any) (*s
 	return g.tx.Query(ctx, query, args...)
 }
 
-func (g *guard) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	err := g.allowed(query)
-	if err == nil {
-		err = g.tx.Err()
-	}
-	if err != nil { // the only way to make a *sql.Row that carries an error
-		ctx = overContext{Context: ctx, err: err}
-	}
-	row := g.tx.pool.QueryRowContext(ctx, query, stored(args)...)
-	_ = g.tx.failOn(row.Err())
-	return row
-}
-
-// overContext is a context that has already ended, with the error of our choice.
-type overContext struct {
-	context.Context
-	err error
-}
-
-var over = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-func (c overContext) Done() <-chan struct{} { return over }
-func (c overContext) Err() error            { return c.err }
-
 // endingWords begin statements that end a transaction, openly or, like most of the DDL, on the
 // quiet.
 var endingWords = map[string]bool{
@@ -128,7 +104,7 @@ func (l listener) Warn(context.Context, string, ...interface{})  {}
 func (l listener) Error(context.Context, string, ...interface{}) {}
 
 func (l listener) Trace(_ context.Context, _ time.Time, _ func() (string, int64), err error) {
-	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) && l.tx.Err() == nil { // what the database said comes first
 		_ = l.tx.failOn(err)
 	}
 }

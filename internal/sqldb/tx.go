@@ -3,8 +3,10 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 
+	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 )
 
@@ -45,6 +47,32 @@ func (tx *Tx) Err() error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	return tx.failed()
+}
+
+// Failure is the error that stuck, and what it means. An error that looks like a lost connection, or a deadline,
+// is not believed while the connection answers: it is of a value that could not be converted, say, and the user's.
+func (tx *Tx) Failure(ctx context.Context) (Class, error) {
+	err := tx.Err()
+	class := Classify(err)
+	if class != ClassUnavailable && class != ClassCanceled {
+		return class, err
+	}
+	if _, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return class, err
+	}
+	if _, ok := sqliteCode(err); ok {
+		return class, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
+	defer cancel()
+	rows, asking := tx.pool.QueryContext(ctx, "SELECT 1")
+	if asking == nil {
+		asking = each(rows, func(*sql.Rows) error { return nil })
+	}
+	if asking == nil {
+		class = ClassPermanent
+	}
+	return class, err
 }
 
 // Fail makes err stick, unless an earlier one did. Fail(nil) does nothing. It returns the error
