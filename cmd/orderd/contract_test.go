@@ -287,6 +287,19 @@ func TestPagesAndProbes(t *testing.T) {
 	require.Equal(t, 200, s.as("", "GET", "/healthz", "").status)
 }
 
+// A database can answer a ping and refuse what requests need.
+func TestNotReadyWhileHistoryCannotBeRead(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		require.Equal(t, 200, s.as("", "GET", "/readyz", "").status)
+		require.NoError(t, s.daemon.database.Gorm.Exec("ALTER TABLE engine_transitions RENAME TO elsewhere").Error)
+		a := s.as("", "GET", "/readyz", "")
+		refused(t, a, 503, "unavailable", "")
+		require.Contains(t, a.text, "history cannot be read: permanent")
+		require.NoError(t, s.daemon.database.Gorm.Exec("ALTER TABLE elsewhere RENAME TO engine_transitions").Error)
+		require.Equal(t, 200, s.as("", "GET", "/readyz", "").status)
+	})
+}
+
 func TestMetricsHaveOnlyKnownLabels(t *testing.T) {
 	s := onSQLite(t)
 	id := s.place()

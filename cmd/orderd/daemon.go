@@ -35,13 +35,14 @@ type config struct {
 	settings
 	secrets secrets
 
-	db     string // as database.Open takes it
-	public string // how others reach it
-	local  string // how it reaches itself
-	dev    bool
-	guard  webhook.Guard // of outgoing webhooks
-	now    func() time.Time
-	log    *slog.Logger
+	db      string // as database.Open takes it
+	packets string // auto or off
+	public  string // how others reach it
+	local   string // how it reaches itself
+	dev     bool
+	guard   webhook.Guard // of outgoing webhooks
+	now     func() time.Time
+	log     *slog.Logger
 
 	patience time.Duration // with one request; default patienceMax
 }
@@ -73,7 +74,7 @@ type daemon struct {
 // newDaemon opens the database, which must be migrated, and puts everything on it together. Close
 // ends it.
 func newDaemon(ctx context.Context, c config) (*daemon, error) {
-	db, err := database.Open(ctx, c.db)
+	db, err := database.Open(ctx, c.db, database.Packets(c.packets))
 	if err != nil {
 		return nil, err
 	}
@@ -236,18 +237,21 @@ func (d *daemon) qr(w http.ResponseWriter, r *http.Request) {
 // healthy says that the process answers; whether it can work is for ready to say.
 func healthy(w http.ResponseWriter, _ *http.Request) { status(w, "alive") }
 
-const pingMax = 2 * time.Second
+const readyMax = 2 * time.Second
 
-// ready says whether requests should be sent here: not while stopping or without the database.
+// ready says whether requests should be sent here: not while stopping, and not unless the engine can read its
+// history, in the way in which it reads for every request. A server may greet and refuse that all the same.
 func (d *daemon) ready(w http.ResponseWriter, r *http.Request) {
 	if d.draining.Load() {
 		problem.New(problem.Unavailable, "the daemon is stopping").Write(w)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pingMax)
+	ctx, cancel := context.WithTimeout(r.Context(), readyMax)
 	defer cancel()
-	if err := d.database.Pool.PingContext(ctx); err != nil {
-		problem.New(problem.Unavailable, "the database does not answer").Write(w)
+	if err := d.engine.Ready(ctx); err != nil {
+		p := problem.New(problem.Unavailable, "history cannot be read: %s", sqldb.Classify(err)).Because(err)
+		d.log.Warn("not ready", "class", sqldb.Classify(err).String(), "error", err)
+		p.Write(w)
 		return
 	}
 	status(w, "ready")

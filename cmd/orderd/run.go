@@ -36,7 +36,7 @@ func (c *serve) Run(e *cli.Env, g *cli.Globals) error {
 	if err != nil {
 		return err
 	}
-	return run(e.Context, config{db: g.DB, settings: c.settings, now: e.Now, log: log})
+	return run(e.Context, config{db: g.DB, packets: g.Packets, settings: c.settings, now: e.Now, log: log})
 }
 
 // dev is the command that runs the daemon for development.
@@ -82,14 +82,14 @@ func (c *dev) Run(e *cli.Env, g *cli.Globals) error {
 	if setting == "" {
 		setting = devDatabase
 	}
-	db, err := database.Create(e.Context, setting)
+	db, err := database.Create(e.Context, setting, database.Packets(g.Packets))
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(db.Migrate(e.Context, e.Schema), db.Close()); err != nil {
 		return err
 	}
-	return run(e.Context, config{db: setting, settings: c.settings, dev: true, now: e.Now, log: log})
+	return run(e.Context, config{db: setting, packets: g.Packets, settings: c.settings, dev: true, now: e.Now, log: log})
 }
 
 // Limits of the HTTP server.

@@ -102,6 +102,8 @@ func ExitCode(err error) int {
 type Globals struct {
 	DB   string `name:"db" env:"ORDERD_DB" placeholder:"SETTING" help:"Database: sqlite:FILE, or mysql: and a go-sql-driver DSN, or @FILE that holds either (${env})."`
 	JSON bool   `name:"json" help:"Print JSON."`
+
+	Packets string `name:"packets" env:"ORDERD_PACKETS" enum:"auto,off" default:"auto" help:"auto: whole transactions go to a server of the MySQL family in one packet where it keeps them atomic, which Galera does not; off: never (${env})."`
 }
 
 // Env is what a command runs in.
@@ -113,7 +115,9 @@ type Env struct {
 }
 
 // open opens the database and checks that it is migrated, except for what the caller checks itself.
-func (e *Env) open(g *Globals) (*database.Database, error) { return database.Open(e.Context, g.DB) }
+func (e *Env) open(g *Globals) (*database.Database, error) {
+	return database.Open(e.Context, g.DB, database.Packets(g.Packets))
+}
 
 // shop opens the database with engine and shop on it.
 func (e *Env) shop(g *Globals) (*session, error) {

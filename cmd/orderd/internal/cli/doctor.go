@@ -19,8 +19,8 @@ type Doctor struct{}
 // Help has the example.
 func (Doctor) Help() string {
 	return `Shows which server it is, how it isolates transactions, how it treats values that do not fit,
-what it has on disk when a commit returns, and which tables are installed, with a warning and a
-remedy where that is not what an order needs. Exits with 1 if orderd would refuse to run.
+what it has on disk when a commit returns, whether transactions go in packets, and which tables are installed,
+with a warning and a remedy where that is not what an order needs. Exits with 1 if orderd would refuse to run.
 
 Example: orderd doctor --db sqlite:orderd-dev.db`
 }
@@ -42,7 +42,7 @@ type check struct {
 
 // Run is the command.
 func (c *Doctor) Run(e *Env, g *Globals) error {
-	db, err := database.OpenUnchecked(g.DB)
+	db, err := database.OpenUnchecked(g.DB, database.Packets(g.Packets))
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,13 @@ func examine(ctx context.Context, db *database.Database, own sqldb.Component) ([
 	if err != nil {
 		return nil, err
 	}
-	if _, err := sqldb.Wrap(ctx, db.Gorm); err != nil {
+	if d, err := sqldb.Wrap(ctx, db.Gorm); err != nil {
 		checks = append(checks, check{"settings", "refused", fail, err.Error()})
 	} else {
 		checks = append(checks, check{"settings", "as needed", good, ""})
+		if d.Dialect() == sqldb.MySQL {
+			checks = append(checks, packets(d))
+		}
 	}
 	installed, err := components(ctx, db.Pool)
 	if err != nil {
@@ -144,10 +147,39 @@ func examineMySQL(ctx context.Context, pool *sql.DB) ([]check, error) {
 	if strings.EqualFold(v["read_only"], "ON") || v["read_only"] == "1" {
 		checks = append(checks, check{"read_only", v["read_only"], warn, "this server takes no writes: connect to the primary"})
 	}
+	checks = append(checks, galera(v)...)
 	wait, err := strconv.Atoi(v["innodb_lock_wait_timeout"])
 	checks = append(checks, judged("innodb_lock_wait_timeout", v["innodb_lock_wait_timeout"]+" s", err == nil && wait <= 10,
 		"a stuck transaction holds others for long: a few seconds are enough"))
 	return checks, nil
+}
+
+// packets says whether transactions take one round trip, and why not. Either is right.
+func packets(d *sqldb.DB) check {
+	if on, why := d.Packets(); !on {
+		return check{"packets", "off: " + why, good, ""}
+	}
+	return check{"packets", "on", good, ""}
+}
+
+// galera is what a node of a cluster has to hold: a read that began after somebody's commit sees it, whichever
+// node that was on.
+func galera(v map[string]string) []check {
+	if on := v["wsrep_on"]; !strings.EqualFold(on, "ON") && on != "1" {
+		return nil
+	}
+	sync, err := strconv.Atoi(v["wsrep_sync_wait"])
+	verdict := func(name string, ok bool, remedy string) check {
+		c := judged(name, v[name], ok, remedy)
+		if !ok {
+			c.Verdict = fail
+		}
+		return c
+	}
+	return []check{
+		verdict("wsrep_sync_wait", err == nil && sync&7 == 7, "what one node has committed would be denied by another: let the session's 7 reach the server"),
+		verdict("wsrep_dirty_reads", !strings.EqualFold(v["wsrep_dirty_reads"], "ON"), "a node that has lost the others would answer reads: set it to OFF"),
+	}
 }
 
 func judged(name, value string, ok bool, remedy string) check {
@@ -161,7 +193,8 @@ func judged(name, value string, ok bool, remedy string) check {
 func variables(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 	rows, err := pool.QueryContext(ctx, `SHOW VARIABLES WHERE Variable_name IN
 		('version', 'version_comment', 'transaction_isolation', 'tx_isolation', 'sql_mode', 'log_bin', 'sync_binlog',
-		 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'read_only', 'innodb_lock_wait_timeout')`)
+		 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'read_only', 'innodb_lock_wait_timeout',
+		 'wsrep_on', 'wsrep_sync_wait', 'wsrep_dirty_reads')`)
 	if err != nil {
 		return nil, fmt.Errorf("ask for settings: %w", err)
 	}

@@ -19,7 +19,7 @@ Example: orderd migrate --db 'mysql:orderd:secret@tcp(127.0.0.1:3306)/shop'`
 
 // Run is the command.
 func (c *Migrate) Run(e *Env, g *Globals) error {
-	db, err := database.Create(e.Context, g.DB)
+	db, err := database.Create(e.Context, g.DB, database.Packets(g.Packets))
 	if err != nil {
 		return err
 	}

@@ -33,14 +33,14 @@ type Database struct {
 
 // Open opens what a setting names and checks it: "sqlite:FILE" or "mysql:" and a go-sql-driver DSN;
 // "@FILE" reads the setting from a file, because a DSN holds a password. Errors never show the DSN.
-// A SQLite file must be there.
-func Open(ctx context.Context, setting string) (*Database, error) {
-	return checked(ctx)(OpenUnchecked(setting))
+// A SQLite file must be there. The options are for the MySQL family.
+func Open(ctx context.Context, setting string, opts ...mysqldb.Option) (*Database, error) {
+	return checked(ctx)(OpenUnchecked(setting, opts...))
 }
 
 // Create is Open for those who make the tables: it also makes the file of a SQLite database.
-func Create(ctx context.Context, setting string) (*Database, error) {
-	return checked(ctx)(open(setting))
+func Create(ctx context.Context, setting string, opts ...mysqldb.Option) (*Database, error) {
+	return checked(ctx)(open(setting, opts))
 }
 
 func checked(ctx context.Context) func(*Database, error) (*Database, error) {
@@ -69,15 +69,18 @@ func Setting(setting string) (string, error) {
 }
 
 // OpenUnchecked is Open without the check, and without SQL: for telling what is wrong.
-func OpenUnchecked(setting string) (*Database, error) {
-	db, err := open(setting, sqlitedb.Existing())
+func OpenUnchecked(setting string, opts ...mysqldb.Option) (*Database, error) {
+	db, err := open(setting, opts, sqlitedb.Existing())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: orderd migrate would make it", err)
 	}
 	return db, err
 }
 
-func open(setting string, file ...sqlitedb.Option) (*Database, error) {
+// Packets is what the setting of packets, auto or off, asks for. None can force them.
+func Packets(setting string) mysqldb.Option { return mysqldb.Packets(setting != "off") }
+
+func open(setting string, server []mysqldb.Option, file ...sqlitedb.Option) (*Database, error) {
 	setting, err := Setting(setting)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func open(setting string, file ...sqlitedb.Option) (*Database, error) {
 	case "sqlite":
 		g, err = sqlitedb.Open(where, file...)
 	case "mysql":
-		g, err = mysqldb.Open(where)
+		g, err = mysqldb.Open(where, server...)
 	case "":
 		return nil, errors.New("which database? Give --db or ORDERD_DB: sqlite:FILE, or mysql: and a DSN such as mysql:user:password@tcp(127.0.0.1:3306)/shop")
 	default:
