@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/internal/sqldb"
 )
@@ -198,7 +199,10 @@ func aPacketTellsWhatIsUnknown(t *testing.T, g *gorm.DB) {
 
 // A pool may lead to another server tomorrow than today.
 func TestAHandleThatMeetsAServerNotForPacketsGoesOnWithoutThem(t *testing.T) {
-	g := openMySQL(t, "")
+	onServers(t, aHandleThatMeetsAServerNotForPackets)
+}
+
+func aHandleThatMeetsAServerNotForPackets(t *testing.T, g *gorm.DB) {
 	s := &shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}
 	g.ConnPool, g.Statement.ConnPool = s, s
 	db := wrap(t, g)
@@ -226,12 +230,14 @@ func TestAHandleThatMeetsAServerNotForPacketsGoesOnWithoutThem(t *testing.T) {
 func TestWhyThereAreNoPackets(t *testing.T) {
 	_, why := wrap(t, openSQLite(t)).Packets()
 	assert.Contains(t, why, "SQLite")
-	switched, err := mysqldb.Open(newDatabase(t), mysqldb.Packets(false))
-	require.NoError(t, err)
-	_, why = wrap(t, closeAtEnd(t, switched)).Packets()
-	assert.Contains(t, why, "setting")
-	_, why = wrap(t, usersMySQL(t, usersParams, &gorm.Config{})).Packets()
-	assert.Contains(t, why, "engine/mysqldb")
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) {
+		switched, err := mysqldb.Open(newDatabase(t, s), mysqldb.Packets(false))
+		require.NoError(t, err)
+		_, why := wrap(t, closeAtEnd(t, switched)).Packets()
+		assert.Contains(t, why, "setting")
+		_, why = wrap(t, usersMySQL(t, s, usersParams, &gorm.Config{})).Packets()
+		assert.Contains(t, why, "engine/mysqldb")
+	})
 }
 
 func TestReadSeesEachResultAndEachError(t *testing.T) {
