@@ -58,6 +58,39 @@ func overlay(top, dir string, s site) (string, error) {
 	return replace, os.WriteFile(replace, content, 0o600)
 }
 
+// copyModule copies a module's files, but what git and the Makefile keep, into a folder of dir.
+func copyModule(top, dir string) (string, error) {
+	to := filepath.Join(dir, "module")
+	return to, filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == ".cache") {
+			return filepath.SkipDir
+		}
+		below, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(to, below)
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(at, 0o700)
+		case !d.Type().IsRegular() || d.Name() == ".git": // which is a file in a worktree
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(at, text, info.Mode().Perm())
+	})
+}
+
 // goCommand runs the go command at the top of the module.
 func goCommand(ctx context.Context, top string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
@@ -80,7 +113,7 @@ func testBinary(ctx context.Context, top, dir, pkg, replace string) (string, err
 	return binary, nil
 }
 
-// testRun is one run of a test binary.
+// testRun is one run of a test binary. Its top is a copy of the module, because tests that fail leave files.
 type testRun struct {
 	top, pkg, binary string
 	tests            string // a regular expression for their names; empty for all

@@ -5,6 +5,7 @@ package main
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -158,8 +159,17 @@ func (f *finder) assignment(s *ast.AssignStmt) {
 		f.add(kindSign, s, s.TokPos, s.TokPos+token.Pos(len(s.Tok.String())), with)
 	}
 	blanks := strings.TrimSuffix(strings.Repeat("_, ", len(s.Lhs)), ", ")
-	values := f.text[f.file.Offset(s.Rhs[0].Pos()):f.file.Offset(s.Rhs[len(s.Rhs)-1].End())]
+	kept := s.Rhs
+	if slices.ContainsFunc(s.Rhs, isNil) {
+		kept = s.Lhs // nil has no type of its own, so the old value is looked at instead
+	}
+	values := f.text[f.file.Offset(kept[0].Pos()):f.file.Offset(kept[len(kept)-1].End())]
 	f.add(kindAssign, s, s.Pos(), s.End(), blanks+" = "+values)
+}
+
+func isNil(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "nil"
 }
 
 // arguments evaluates those of a call, so that what it names stays in use: variables, and the import of what is called.

@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -116,15 +117,15 @@ func (o options) run(ctx context.Context, l *list, only *regexp.Regexp, out io.W
 		return false, fmt.Errorf("no mutant of %s is meant", o.list)
 	}
 	outcomes, err := r.run(ctx, chosen)
+	if o.record { // also what a run has found that was cut short
+		l.record(outcomes)
+		err = errors.Join(err, l.write(o.list))
+	}
 	if err != nil {
 		return false, err
 	}
 	text, good := summary(l, outcomes)
 	r.report("%s", text)
-	if o.record {
-		l.record(outcomes)
-		return good, l.write(o.list)
-	}
 	return good, nil
 }
 

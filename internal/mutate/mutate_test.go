@@ -110,6 +110,24 @@ func TestTestsGoWithoutAServerFirst(t *testing.T) {
 	require.Empty(t, l.Mutants[len(l.Mutants)-1].Survives, "it does no longer")
 }
 
+// The others are tried all the same, and what was found is recorded: a run takes an hour.
+func TestAMutantThatDoesNotCompileSpoilsOnlyTheFigure(t *testing.T) {
+	o := on(t)
+	o.record = true
+	list := "tests\tcount\tcount\n\ncount\tUnused\tsign\t1\t\"a\" + text\ncount\tMax\tnegate\t1\ta > b\n"
+	require.NoError(t, os.WriteFile(o.list, []byte(list), 0o600))
+	o.workers = 1
+	good, out, err := do(t, o)
+	require.NoError(t, err)
+	require.False(t, good)
+	require.Contains(t, out, "BROKEN     count/count.go:41 Unused sign")
+	require.Contains(t, out, "operator - not defined")
+	require.Contains(t, out, "100.0 % of 1 mutants killed")
+	l, err := readList(o.list)
+	require.NoError(t, err)
+	require.Equal(t, "count.TestMaxIsTheLarger", l.Mutants[1].Killer)
+}
+
 func TestOnlyTheNamedTestsCount(t *testing.T) {
 	o := on(t)
 	o.only, o.tests = "Counter", "TestMax"

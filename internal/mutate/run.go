@@ -45,6 +45,7 @@ const (
 	fateTimeout    fate = "timeout"
 	fateSurvived   fate = "SURVIVED"
 	fateEquivalent fate = "equivalent"
+	fateBroken     fate = "BROKEN" // it does not compile, or its tests could not be run
 )
 
 // run tries mutants, several at a time. Without a mutant all tests must pass, before and after: otherwise a broken
@@ -57,9 +58,9 @@ func (r *runner) run(ctx context.Context, mutants []mutant) ([]outcome, error) {
 	if err := r.baseline(ctx, mutants); err != nil {
 		return nil, err
 	}
-	outcomes, err := r.tryAll(ctx, mutants, located)
-	if err != nil {
-		return nil, err
+	outcomes := r.tryAll(ctx, mutants, located)
+	if err := ctx.Err(); err != nil {
+		return outcomes, context.Cause(ctx)
 	}
 	return outcomes, r.baseline(ctx, mutants)
 }
@@ -96,18 +97,20 @@ func (r *runner) unchanged(ctx context.Context, pkg string) (time.Duration, erro
 	if err != nil {
 		return 0, err
 	}
+	copied, err := copyModule(r.top, dir)
+	if err != nil {
+		return 0, err
+	}
 	start := time.Now()
-	j, err := runTests(ctx, testRun{top: r.top, pkg: pkg, binary: binary, tests: r.tests, limit: unchangedLimit})
+	j, err := runTests(ctx, testRun{top: copied, pkg: pkg, binary: binary, tests: r.tests, limit: unchangedLimit})
 	if err == nil && j.verdict != passed {
 		err = fmt.Errorf("the tests of %s fail without a mutant:\n%s", pkg, j.output)
 	}
 	return time.Since(start), err
 }
 
-// tryAll returns the outcomes in the order of the mutants.
-func (r *runner) tryAll(ctx context.Context, mutants []mutant, located map[identity]site) ([]outcome, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// tryAll returns the outcomes in the order of the mutants. Those that it did not come to when ctx ended have no fate.
+func (r *runner) tryAll(ctx context.Context, mutants []mutant, located map[identity]site) []outcome {
 	outcomes := make([]outcome, len(mutants))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -116,9 +119,11 @@ func (r *runner) tryAll(ctx context.Context, mutants []mutant, located map[ident
 		workers.Go(func() {
 			for i := range next {
 				o, err := r.try(ctx, mutants[i], located[mutants[i].identity])
+				if ctx.Err() != nil {
+					return
+				}
 				if err != nil {
-					cancel(fmt.Errorf("%s:\n%w", mutants[i], err))
-					continue
+					o.fate, o.by = fateBroken, err.Error()
 				}
 				outcomes[i] = o
 				said.Lock()
@@ -135,7 +140,7 @@ func (r *runner) tryAll(ctx context.Context, mutants []mutant, located map[ident
 	}
 	close(next)
 	workers.Wait()
-	return outcomes, context.Cause(ctx)
+	return outcomes
 }
 
 // try puts a mutant before the tests: first before the one that killed it last time, then before all.
@@ -154,6 +159,10 @@ func (r *runner) try(ctx context.Context, m mutant, s site) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
+	copied, err := copyModule(r.top, dir)
+	if err != nil {
+		return o, err
+	}
 	o.fate = fateSurvived
 	for i, pkg := range r.order(m) {
 		binary, err := testBinary(ctx, r.top, dir, pkg, replace)
@@ -161,7 +170,7 @@ func (r *runner) try(ctx context.Context, m mutant, s site) (outcome, error) {
 			return o, err
 		}
 		for _, turn := range r.turns(m, pkg, i == 0) {
-			turn.top, turn.pkg, turn.binary, turn.limit = r.top, pkg, binary, r.limits[pkg]
+			turn.top, turn.pkg, turn.binary, turn.limit = copied, pkg, binary, r.limits[pkg]
 			j, err := runTests(ctx, turn)
 			if err != nil {
 				return o, err

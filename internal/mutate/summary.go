@@ -8,7 +8,8 @@ import (
 )
 
 // summary shows the survivors and the score, and returns whether the score is good enough. A mutant that hangs
-// was noticed. An equivalent one says nothing about the tests, so it is shown but not counted.
+// was noticed. An equivalent one says nothing about the tests, so it is shown but not counted. One that is broken
+// spoils the figure.
 func summary(l *list, outcomes []outcome) (string, bool) {
 	var out strings.Builder
 	count := map[string]map[fate]int{}
@@ -20,7 +21,7 @@ func summary(l *list, outcomes []outcome) (string, bool) {
 		count[o.mutant.Package][o.fate]++
 		total[o.fate]++
 	}
-	for _, shown := range []fate{fateEquivalent, fateSurvived} {
+	for _, shown := range []fate{fateEquivalent, fateSurvived, fateBroken} {
 		for _, o := range outcomes {
 			if o.fate == shown {
 				fmt.Fprintf(&out, "\n%s", o)
@@ -39,7 +40,7 @@ func summary(l *list, outcomes []outcome) (string, bool) {
 	row("all", total)
 	killed := total[fateKilled] + total[fateTimeout]
 	counted := killed + total[fateSurvived]
-	good := killed*100 >= counted*wanted
+	good := killed*100 >= counted*wanted && total[fateBroken] == 0
 	if counted > 0 {
 		fmt.Fprintf(&out, "\n%.1f %% of %d mutants killed; at least %d %% are wanted\n",
 			float64(killed)*100/float64(counted), counted, wanted)

@@ -36,3 +36,6 @@ func Both(a, b bool) bool { return a && b }
 
 // Positive has no test that runs without a server.
 func Positive(n int) bool { return n > 0 }
+
+// Unused has a plus that is no sum.
+func Unused(text string) string { return "a" + text }

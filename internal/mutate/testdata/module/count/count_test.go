@@ -14,6 +14,7 @@ func TestCounterIsFullAtItsLimit(t *testing.T) {
 
 func TestMaxIsTheLarger(t *testing.T) {
 	if Max(1, 2) != 2 || Max(2, 1) != 2 {
+		_ = os.WriteFile("failure", nil, 0o600) // as some test libraries do
 		t.Fatal("not 2")
 	}
 }
