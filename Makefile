@@ -27,12 +27,13 @@ run: ## run orderd on demo data, ready in a browser
 test: packages lint generated build .cache/rig .cache/mysql56 ## check and test everything, on private servers
 	@exec .cache/rig -- env CGO_ENABLED=1 go test -race -shuffle=on -timeout=20m ./... 2>&1
 
+# Tests on a cluster have Node in their names. Two packages at once would kill each other's nodes.
 cluster: packages .cache/rig .cache/galera ## test on a cluster of three nodes
-	@exec .cache/rig -only ORDERD_TEST_GALERA -- \
-		env CGO_ENABLED=1 go test -race -shuffle=on -timeout=10m ./engine/internal/cluster 2>&1
+	@exec .cache/rig -only ORDERD_TEST_GALERA -- env CGO_ENABLED=1 \
+		go test -race -shuffle=on -timeout=10m -p=1 -run=Node ./engine/internal/cluster ./cmd/orderd 2>&1
 
 mutants: packages .cache/rig ## make small mistakes in the source and say which no test notices (takes an hour)
-	@exec .cache/rig -- go run ./internal/mutate 2>&1
+	@exec .cache/rig -only ORDERD_TEST_MYSQL -- go run ./internal/mutate 2>&1
 
 build: ## build bin/orderd
 	go build -trimpath -o bin/orderd ./cmd/orderd

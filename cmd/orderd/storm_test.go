@@ -64,8 +64,8 @@ func TestAStormInsideOneProcess(t *testing.T) {
 	})
 }
 
-// blowOver sends a storm over daemons, stops them and checks the database they leave.
-func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daemons ...*running) {
+// blowOver sends a storm over daemons, stops them and checks the database they leave. It returns the callers.
+func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daemons ...*running) *crowd {
 	t.Helper()
 	var urls []string
 	for _, r := range daemons {
@@ -83,6 +83,7 @@ func blowOver(t *testing.T, b *binary, setting, key string, duplicates int, daem
 	requireClean(t, db.Gorm)
 	require.NoError(t, db.Close())
 	b.requireVerified()
+	return w.crowd
 }
 
 // blow lets all callers loose and then looks at what they have left.

@@ -19,6 +19,10 @@ type Setup struct {
 	// Front puts something in front of an engine, such as a batcher; nil for the engine itself. What
 	// it starts ends with the test.
 	Front func(t *testing.T, e *engine.Engine) engine.Applier
+
+	// Further gives other handles of the database that Open has opened last. Each has an engine of its
+	// own, and all engines answer in turn. Only Outcomes asks for it; nil is for none.
+	Further func(t *testing.T) []*gorm.DB
 }
 
 // Run runs the suite as subtests of t.
@@ -34,6 +38,42 @@ func Run(t *testing.T, s Setup) {
 		enginetest.Walk(t, s.Open(t), s.kit(t))
 	})
 	t.Run("a storm moves each step once", func(t *testing.T) { Storm(t, s, enginetest.Storms{}) })
+}
+
+// Outcomes is the part of the suite that asks and looks at the answers: what it promises does not hang
+// on who is asked.
+func Outcomes(t *testing.T, s Setup) {
+	for _, group := range []map[string]func(*testing.T, *bench){outcomeTests, keyTests} {
+		for name, test := range group {
+			t.Run(name, func(t *testing.T) {
+				b := s.bench(t)
+				b.app = s.inTurn(t, b)
+				test(t, b)
+			})
+		}
+	}
+}
+
+// inTurn asks the engine of the bench and one on each further handle in turn.
+func (s Setup) inTurn(t *testing.T, b *bench) engine.Applier {
+	t.Helper()
+	if s.Further == nil {
+		return b.app
+	}
+	all := []engine.Applier{b.app}
+	for _, db := range s.Further(t) {
+		e, err := engine.New(db, engine.Config{Now: b.clock.Now}, parcelMachine(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(context.Background()); err != nil {
+				t.Errorf("close a further engine: %v", err)
+			}
+		})
+		all = append(all, b.answers.Through(s.front(t, e)))
+	}
+	return enginetest.InTurn(all...)
 }
 
 // Storm is the last part of the suite alone.
