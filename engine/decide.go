@@ -220,9 +220,7 @@ func (w *world) pins(it *item, s *subject) (verdict, bool) {
 	if !known {
 		return verdict{kind: verdictMore}, true
 	}
-	same := next != nil && (it.keyless || next.Key.Source == sourceCall) &&
-		next.Fingerprint == it.print && next.Actor == r.Actor
-	if same {
+	if next != nil && next.repeats(r.Key, it.print, r.Actor) {
 		return w.answer(it, s, Already, Replayed, next), true
 	}
 	return w.answer(it, s, Stale, VersionMoved, next), true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"example.com/orderd/engine"
 )
@@ -14,25 +15,22 @@ import (
 // attempt is a row of the journal of what moved nothing, beside what history has of its key and of
 // the transition that proved the answer.
 type attempt struct {
-	id               []byte
-	machine, subject string
-	version, proof   int64
-	keyed            bool
-	print            []byte
-	outcome          engine.Outcome
-	detail           engine.Detail
+	engine.Attempt
+	id []byte
 
 	owner      sql.NullString // subject that the key moved; not valid where it moved none
 	ownMachine sql.NullString
 	moved      sql.NullInt64 // and to which version
 	movedPrint []byte
-	proven     bool // history has the proof
+
+	proof *engine.Transition // as history has it; nil if it has none
 }
 
 // Of the attempts' key only one transition can exist, and of their proof as well, so the joins add no
 // rows. A keyless attempt has no seq, which no key has.
-const readAttempts = `SELECT a.id, a.machine, a.subject, a.version, a.proof_version, a.seq <> '', a.fingerprint, a.outcome, a.detail,
-	k.subject, k.machine, k.version, k.fingerprint, p.version IS NOT NULL FROM engine_attempts a
+const readAttempts = `SELECT a.id, a.machine, a.subject, a.event, a.source, a.seq, a.fingerprint, a.actor, a.reason, a.outcome, a.detail,
+	a.status, a.version, a.proof_version, a.refused, a.times, a.first_at, a.last_at,
+	k.subject, k.machine, k.version, k.fingerprint, p.event, p.source, p.seq, p.fingerprint, p.actor FROM engine_attempts a
 	LEFT JOIN engine_transitions k ON k.source = a.source AND k.seq = a.seq
 	LEFT JOIN engine_transitions p ON p.machine = a.machine AND p.subject = a.subject AND p.version = a.proof_version
 	WHERE a.id > ? ORDER BY a.id LIMIT `
@@ -43,17 +41,15 @@ func (v *verifier) attempts(ctx context.Context) error {
 	for {
 		n := 0
 		err := v.db.Each(ctx, readAttempts+strconv.Itoa(v.bounds.attempts), []any{last}, func(rows *sql.Rows) error {
-			var a attempt
-			err := rows.Scan(&a.id, &a.machine, &a.subject, &a.version, &a.proof, &a.keyed, &a.print, &a.outcome, &a.detail,
-				&a.owner, &a.ownMachine, &a.moved, &a.movedPrint, &a.proven)
+			a, err := scanAttempt(rows)
 			if err != nil {
 				return err
 			}
 			n++
 			last = a.id
 			if invariant, text := a.wrong(); text != "" {
-				v.found(Finding{Invariant: invariant, Machine: a.machine, Subject: a.subject, Version: a.version,
-					Text: fmt.Sprintf("attempt %x, %s/%s: %s", a.id, a.outcome, a.detail, text)})
+				v.found(Finding{Invariant: invariant, Machine: a.Machine, Subject: a.Subject, Version: a.Version,
+					Text: fmt.Sprintf("attempt %x, %s/%s: %s", a.id, a.Outcome, a.Detail, text)})
 			}
 			return nil
 		})
@@ -67,28 +63,58 @@ func (v *verifier) attempts(ctx context.Context) error {
 	}
 }
 
+func scanAttempt(rows *sql.Rows) (*attempt, error) {
+	a := &attempt{}
+	var source, seq string
+	var print, refused, proofPrint []byte
+	var first, last time.Time
+	var event, proofSource, proofSeq, proofActor sql.NullString
+	err := rows.Scan(&a.id, &a.Machine, &a.Subject, &a.Event, &source, &seq, &print, &a.Actor, &a.Reason, &a.Outcome, &a.Detail,
+		&a.State, &a.Version, &a.ProofVersion, &refused, &a.Times, &first, &last,
+		&a.owner, &a.ownMachine, &a.moved, &a.movedPrint, &event, &proofSource, &proofSeq, &proofPrint, &proofActor)
+	if err != nil {
+		return nil, err
+	}
+	if seq != "" {
+		a.Key = engine.Key{Source: source, Seq: seq}
+	}
+	copy(a.Fingerprint[:], print)
+	if event.Valid {
+		a.proof = &engine.Transition{
+			Event: engine.Event(event.String), Key: engine.Key{Source: proofSource.String, Seq: proofSeq.String}, Actor: proofActor.String,
+		}
+		copy(a.proof.Fingerprint[:], proofPrint)
+	}
+	return a, nil
+}
+
 // kept are the outcomes that move nothing and are journalled.
 var kept = []engine.Outcome{engine.Already, engine.Stale, engine.Early, engine.Illegal, engine.Conflict}
 
 // wrong says what history has against the answer. A refused key binds nothing and may have been
 // applied later, so its transition alone is no contradiction: the refusal must have seen it.
 func (a *attempt) wrong() (invariant, text string) {
-	same := a.owner.Valid && bytes.Equal(a.print, a.movedPrint)
+	same := a.owner.Valid && bytes.Equal(a.Fingerprint[:], a.movedPrint)
 	switch {
-	case !slices.Contains(kept, a.outcome):
+	case !slices.Contains(kept, a.Outcome):
 		return NoPhantom, "what has this outcome is not kept there"
-	case a.detail == engine.NotKept: // many in one
-	case a.outcome == engine.Conflict:
-		if a.detail != engine.LostRace && (!a.owner.Valid || same) {
+	case a.Detail == engine.NotKept: // many in one
+	case a.ProofVersion != 0 && a.proof == nil && a.Outcome != engine.Conflict:
+		return NoPhantom, fmt.Sprintf("the transition to version %d that proved it does not exist", a.ProofVersion)
+	case a.Outcome == engine.Conflict && a.Detail == engine.InputDiffers:
+		if a.proof == nil || a.proof.Fingerprint == a.Fingerprint {
+			return Idempotency, "no transition of other input is there"
+		}
+	case a.Outcome == engine.Conflict:
+		if a.Detail != engine.LostRace && (!a.owner.Valid || same) {
 			return Idempotency, "no other request has the key"
 		}
-	case a.proof != 0 && !a.proven:
-		return NoPhantom, fmt.Sprintf("the transition to version %d that proved it does not exist", a.proof)
-	case a.outcome == engine.Already:
-		if a.detail == engine.Replayed && a.keyed && !(same && a.isOwner() && a.moved.Int64 == a.proof) {
-			return Idempotency, "the key is not that of the transition that was repeated"
+	case a.Outcome == engine.Already && a.Detail == engine.Replayed:
+		if a.proof == nil || !a.Repeats(a.proof) {
+			return Idempotency, "what was repeated is another request"
 		}
-	case a.detail != engine.UnknownEvent && same && a.isOwner() && a.version >= a.moved.Int64:
+	case a.Outcome == engine.Already:
+	case a.Detail != engine.UnknownEvent && same && a.isOwner() && a.Version >= a.moved.Int64:
 		// An event unknown to today's machine is refused before its key is looked at.
 		return Idempotency, fmt.Sprintf("the same request had moved the subject to version %d before", a.moved.Int64)
 	}
@@ -96,5 +122,5 @@ func (a *attempt) wrong() (invariant, text string) {
 }
 
 func (a *attempt) isOwner() bool {
-	return a.owner.String == a.subject && a.ownMachine.String == a.machine
+	return a.owner.String == a.Subject && a.ownMachine.String == a.Machine
 }

@@ -40,6 +40,36 @@ func TestAHealthyDatabaseHasNoFindings(t *testing.T) {
 	})
 }
 
+// A caller who pins the version that it has seen is told that its own request has happened, also when it
+// comes back with a key that it did not have the first time. The checker must know that rule.
+func TestARepeatThatAPinProvesIsNoFinding(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		e := prepare(t, db)
+		ctx := context.Background()
+		_, err := engine.Create(ctx, e, &box{ID: "b"}, engine.Request{Machine: "box", Input: label{"new"}, Actor: "ada"})
+		require.NoError(t, err)
+		send := engine.Request{Machine: "box", ID: "b", Event: "send", Actor: "ada"}
+		_, err = e.Apply(ctx, send)
+		require.NoError(t, err)
+		for _, again := range []engine.Request{
+			{Machine: "box", ID: "b", Event: "send", Actor: "ada", IfVersion: 1},
+			{Machine: "box", ID: "b", Event: "send", Actor: "ada", IfVersion: 1, Key: engine.Key{Source: "test", Seq: "new"}},
+		} {
+			result, err := e.Apply(ctx, again)
+			require.NoError(t, err)
+			require.Equal(t, engine.Replayed, result.Detail)
+		}
+		other := engine.Request{Machine: "box", ID: "b", Event: "send", Actor: "bob", IfVersion: 1}
+		result, err := e.Apply(ctx, other)
+		require.ErrorIs(t, err, engine.ErrStale, "another's request, %s", result.Detail)
+		require.NoError(t, e.Close(ctx)) // writes the counts of repeats
+		assert.Empty(t, run(t, db, verify.Options{}).Findings)
+
+		require.NoError(t, db.Exec(`UPDATE engine_attempts SET actor = 'bob' WHERE outcome = 'already'`).Error)
+		assert.Equal(t, []string{"I5 box b 2", "I5 box b 2"}, told(run(t, db, verify.Options{})), "whose repeats these were not")
+	})
+}
+
 func TestHistoryIsCheckedWithoutTheTableOfItsRows(t *testing.T) {
 	db := enginetest.SQLite(t)
 	fill(t, db)
