@@ -88,7 +88,7 @@ func (e *Engine) adoptRows(ctx context.Context, tx *sqldb.Tx, m *machine, ids []
 		Table: m.row.table, ID: m.row.id.DBName, State: m.row.state.DBName, Version: m.row.version.DBName,
 		Where: m.row.selects.where, Args: m.row.selects.args,
 	}
-	history := sqldb.Insert{Table: "engine_transitions", Columns: transitionColumns}
+	history := sqldb.Insert{Table: "engine_transitions", Columns: historyColumns}
 	now := e.cfg.Now()
 	for _, id := range ids {
 		row := rows[id]
@@ -101,7 +101,11 @@ func (e *Engine) adoptRows(ctx context.Context, tx *sqldb.Tx, m *machine, ids []
 		}
 		key, _ := m.row.key(id)
 		update.Rows = append(update.Rows, sqldb.UpdateRow{ID: key, From: string(state), To: string(state), NewVersion: 1})
-		history.Rows = append(history.Rows, transitionRow(adoptionOf(m, id, state, now)))
+		hashes, err := m.adoptionHashes(row)
+		if err != nil {
+			return fmt.Errorf("adopt %s %s: %w", m.name, id, err)
+		}
+		history.Rows = append(history.Rows, historyRow(adoptionOf(m, id, state, now), hashes, nil))
 	}
 	if len(update.Rows) == 0 {
 		return nil

@@ -40,6 +40,8 @@ type move struct {
 	call    *call
 	adopted *Transition // the adoption that goes before it, if the row had none
 	subject *subject
+
+	hashes, adoptedHashes rowHashes
 }
 
 // world is what one round knows. Rows come from one read; keys from a younger one; the past from a
@@ -265,6 +267,9 @@ func (w *world) plan(ctx context.Context, it *item, s *subject, edges []*edge) v
 	if !creating && s.version == 0 {
 		mv.adopted = w.adoption(s)
 	}
+	if err := mv.hash(s, before); err != nil {
+		return it.fault(err)
+	}
 	if len(s.moves) == 0 {
 		w.order = append(w.order, s)
 	}
@@ -307,6 +312,11 @@ func (w *world) compute(mv *move, before any) (verdict, bool) {
 	}
 	if err := rows.move(row, c.to, c.version, c.now); err != nil {
 		return it.fault(err), true
+	}
+	if mv.subject.isNew(c) {
+		if err := rows.fill(row, c.now); err != nil {
+			return it.fault(err), true
+		}
 	}
 	mv.fact = Transition{
 		Machine: it.m.name, Subject: mv.subject.ref.id, Version: c.version,

@@ -14,6 +14,12 @@ type Definition[S any] struct {
 	Name   string // names the machine in history, messages and URLs
 	Events map[Event]Spec
 	Edges  []Edge[S]
+
+	// Exclusive promises that all writes of the table go through the engine. Each transition then keeps
+	// a hash of the row as it found it and as it left it, so that verify sees any column that something
+	// else has changed. Columns that Exec actions or others write as well are left out: their fields are
+	// tagged `engine:"shared"`. A row type whose stored values the engine cannot foresee is refused.
+	Exclusive bool
 }
 
 // Spec says what kind of event it is.

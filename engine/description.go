@@ -9,6 +9,9 @@ type Description struct {
 	States []DescribedState `json:"states"` // in the order in which the definition first names them
 	Events []DescribedEvent `json:"events"` // sorted by name
 	Edges  []DescribedEdge  `json:"edges"`  // in the order of the definition; the first whose guards pass is taken
+
+	// Exclusive are the fields of the row that row hashes cover; none where the machine is not exclusive.
+	Exclusive []string `json:"exclusive,omitempty"`
 }
 
 // DescribedState is one state of a described machine.

@@ -104,6 +104,9 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 		if e.machines[m.name] != nil {
 			return nil, fmt.Errorf("two machines are called %q", m.name)
 		}
+		if err := e.checkExclusive(ctx, m); err != nil {
+			return nil, err
+		}
 		e.machines[m.name] = m
 		if err := e.remember(ctx, m.desc); err != nil {
 			return nil, fmt.Errorf("record machine %s: %w", m.name, err)

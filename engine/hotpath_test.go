@@ -28,7 +28,7 @@ type weighing struct {
 func crates(b *testing.B, n int) (*Engine, *world, []*item) {
 	b.Helper()
 	m, err := NewMachine(Definition[crate]{
-		Name:   "crate",
+		Name: "crate", Exclusive: true,
 		Events: map[Event]Spec{"pack": {}, "weigh": {Input: weighing{}, Repeatable: true}},
 		Edges: []Edge[crate]{
 			{Event: "pack", To: "packed"},
@@ -89,6 +89,17 @@ func BenchmarkFingerprint(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		fingerprint("crate", items[0].req.ID, "weigh", items[0].canonical)
+	}
+}
+
+// BenchmarkRowHash is the hash of one row, of which a transition takes two.
+func BenchmarkRowHash(b *testing.B) {
+	_, w, items := crates(b, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := items[0].m.row.hashed.of(w.rows[items[0].ref()]); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

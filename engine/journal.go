@@ -187,7 +187,7 @@ func (j *journal) attempt(it *item) *Attempt {
 // write adds attempts to the journal, in the order in which every engine locks its rows.
 func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) error {
 	slices.SortFunc(attempts, func(a, b *Attempt) int { return bytes.Compare(a.id[:], b.id[:]) })
-	in := sqldb.Insert{Table: "engine_attempts", Columns: attemptColumns}
+	in := sqldb.Insert{Table: "engine_attempts", Columns: append(slices.Clone(attemptColumns), "hash")}
 	for _, a := range attempts {
 		var refused any
 		if len(a.Refused) > 0 {
@@ -200,6 +200,7 @@ func (j *journal) write(ctx context.Context, tx *sqldb.Tx, attempts []*Attempt) 
 		in.Rows = append(in.Rows, []any{
 			a.id[:], a.Machine, a.Subject, string(a.Event), a.Key.Source, a.Key.Seq, a.Fingerprint[:], a.Actor, a.Reason,
 			string(a.Outcome), string(a.Detail), string(a.State), a.Version, a.ProofVersion, refused, a.Times, a.FirstAt, a.LastAt,
+			a.hash(refused),
 		})
 	}
 	return tx.Merge(ctx, sqldb.Merge{Insert: in, Key: []string{"id"}, Add: []string{"times"}, Replace: []string{"last_at"}})

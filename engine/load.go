@@ -205,8 +205,8 @@ func transitionRow(t Transition) []any {
 	if t.Input != nil {
 		input = string(t.Input)
 	}
-	return []any{
+	return append(make([]any, 0, len(historyColumns)),
 		t.Machine, t.Subject, t.Version, string(t.Event), string(t.From), string(t.To), t.Key.Source, t.Key.Seq,
 		t.Fingerprint[:], t.nonce, t.Actor, t.Reason, input, t.Messages, t.MachineVersion, t.At,
-	}
+	)
 }

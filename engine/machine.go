@@ -90,14 +90,14 @@ func NewMachine[S any](def Definition[S]) (*Machine[S], error) {
 	b.names()
 	b.specs()
 	all := b.allEdges()
-	b.m.desc = b.describe(all)
-	b.m.graph = newGraph(b.m.desc)
-	b.repeats()
 	row, err := newRowType[S]()
 	if err != nil {
 		b.mistakes = append(b.mistakes, err)
 	}
 	b.m.row = row
+	b.m.desc = b.describe(all)
+	b.m.graph = newGraph(b.m.desc)
+	b.repeats()
 	if len(b.mistakes) > 0 {
 		return nil, fmt.Errorf("machine %q: %w", def.Name, errors.Join(b.mistakes...))
 	}

@@ -220,6 +220,12 @@ func (b *builder[S]) describe(all []*edge) Description {
 		}
 		d.Events = append(d.Events, de)
 	}
+	if b.def.Exclusive && b.m.row != nil {
+		var err error
+		if d.Exclusive, err = b.m.row.hashed.names(); err != nil {
+			b.mistake("row type %v cannot be exclusive: %w", reflect.TypeFor[S](), err)
+		}
+	}
 	text, err := json.Marshal(d)
 	if err != nil { // a description holds only strings and booleans
 		b.mistakes = append(b.mistakes, err)

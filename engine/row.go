@@ -25,11 +25,13 @@ type rowType struct {
 	version *schema.Field
 	others  []*schema.Field // columns that actions may change
 	touched []*schema.Field // columns that carry the time of the last change
+	filled  []*schema.Field // columns that get a time or a value of their tag when a row is created without
 	intID   bool
 
 	creatable []*schema.Field // columns that a creation gives
 
 	selects selects
+	hashed  hashed
 
 	// What needs the row's Go type.
 	newRow  func() any
@@ -78,6 +80,7 @@ func bindRowType[S any](namer schema.Namer) (*rowType, error) {
 	if err := r.fields(parsed); err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
+	r.hashed, r.filled = hashedOf(parsed), filledOf(parsed)
 	return r, nil
 }
 
@@ -92,10 +95,10 @@ func (r *rowType) fields(parsed *schema.Schema) error {
 		if derived && f.DBName == "" {
 			mistake("field %s is tagged %q but has no column", f.Name, tag)
 		}
-		tagged = tagged && !derived
+		tagged = tagged && !derived && tag != tagShared
 		switch place := driven[tag]; {
 		case tagged && place == nil:
-			mistake("field %s: engine tag %q: want id, state, version or derived", f.Name, tag)
+			mistake("field %s: engine tag %q: want id, state, version, derived or shared", f.Name, tag)
 		case tagged && *place != nil:
 			mistake("fields %s and %s are both tagged %q", (*place).Name, f.Name, tag)
 		case tagged && f.DBName == "":

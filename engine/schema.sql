@@ -24,8 +24,12 @@ CREATE TABLE engine_transitions (
   reason          VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',
   input           MEDIUMTEXT              COMMENT 'canonical input as JSON; null where the event takes none',
   messages        INT            NOT NULL COMMENT 'how many messages it emitted',
+  timers          TEXT                    COMMENT 'timers it armed and stopped, in their order, as JSON; null where none',
   machine_version VARBINARY(64)  NOT NULL COMMENT 'engine_machines.hash that decided it',
   at              DATETIME(6)    NOT NULL COMMENT 'when it was decided',
+  found_hash      BINARY(16)              COMMENT 'hash of the subject''s row as it was found; null on the first, and where the machine is not exclusive',
+  row_hash        BINARY(16)              COMMENT 'hash of the subject''s row as it was left; null where the machine is not exclusive',
+  hash            BINARY(16)     NOT NULL COMMENT 'hash of all other columns',
   PRIMARY KEY (machine, subject, version),
   UNIQUE KEY request (source, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='history: append-only, one row per applied transition';
@@ -49,6 +53,7 @@ CREATE TABLE engine_attempts (
   times         BIGINT         NOT NULL COMMENT 'how often; repeats are counted each second and may be lost in a crash',
   first_at      DATETIME(6)    NOT NULL COMMENT 'when first',
   last_at       DATETIME(6)    NOT NULL COMMENT 'when last',
+  hash          BINARY(16)     NOT NULL COMMENT 'hash of all other columns but times and last_at',
   PRIMARY KEY (id),
   KEY subject (machine, subject, first_at),
   KEY age (last_at)
@@ -69,6 +74,7 @@ CREATE TABLE engine_messages (
   problem    VARCHAR(1000)  NOT NULL DEFAULT '' COMMENT 'why the last try failed',
   taken      VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'sinks that have it already while others do not',
   created_at DATETIME(6)    NOT NULL COMMENT 'time of the transition',
+  hash       BINARY(16)     NOT NULL COMMENT 'hash of what never changes: its place, type, data and created_at',
   PRIMARY KEY (machine, subject, version, ordinal),
   KEY queue (status, next_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='outbox: what leaves the process because a transition committed';
@@ -101,6 +107,7 @@ CREATE TABLE engine_leases (
 CREATE TABLE engine_watermarks (
   name VARBINARY(64) NOT NULL COMMENT 'table that rows were removed from',
   at   DATETIME(6)   NOT NULL COMMENT 'rows of transitions before this may be gone',
+  gone BIGINT        NOT NULL COMMENT 'how many rows were removed',
   PRIMARY KEY (name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='how far retention has come';
 

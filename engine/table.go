@@ -1,7 +1,13 @@
 package engine
 
 import (
+	"context"
+	"fmt"
+
 	"gorm.io/gorm"
+
+	"example.com/orderd/internal/seal"
+	"example.com/orderd/internal/sqldb"
 )
 
 // Table says where a machine's subjects are: their table and those of its columns that the engine
@@ -13,6 +19,8 @@ type Table struct {
 	Version string
 
 	IntID bool // the key is a BIGINT; history has it in decimal
+
+	row *rowType
 }
 
 // TableOf returns the table of m's subjects under the naming strategy of db. It fails where New
@@ -23,5 +31,40 @@ func TableOf(db *gorm.DB, m AnyMachine) (Table, error) {
 		return Table{}, err
 	}
 	r := bound.row
-	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.intID}, nil
+	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.intID, row: r}, nil
+}
+
+// StoredRow is a subject's row as it was read.
+type StoredRow struct {
+	Version int64
+
+	row any
+	of  *rowType
+}
+
+// Rows reads the rows of some subjects, by id.
+func (t Table) Rows(ctx context.Context, db *sqldb.DB, ids []string) (map[string]StoredRow, error) {
+	found, err := t.row.load(ctx, db, ids, lockNothing)
+	if err != nil {
+		return nil, fmt.Errorf("read rows of %s: %w", t.Name, err)
+	}
+	rows := make(map[string]StoredRow, len(found))
+	for id, row := range found {
+		rows[id] = StoredRow{Version: t.row.versionOf(row), row: row, of: t.row}
+	}
+	return rows, nil
+}
+
+// Hash is what a transition that left the row like this keeps as its hash. fields are those that its
+// machine version covered (Description.Exclusive). known is false if the row type of today lacks one.
+func (r StoredRow) Hash(fields []string) (sum [seal.Size]byte, known bool, err error) {
+	h, known := r.of.hashed.only(fields)
+	if !known {
+		return sum, false, nil
+	}
+	hash, err := h.of(r.row)
+	if err != nil {
+		return sum, false, err
+	}
+	return [seal.Size]byte(hash), true, nil
 }

@@ -527,15 +527,75 @@ func TestOldMessagesAreRemoved(t *testing.T) {
 			t.Fatalf("%d removed again, %v", n, err)
 		}
 		clean(t, r.DB)
-		if err := r.DB.Exec("DELETE FROM engine_messages WHERE subject = 'a' AND version = 2").Error; err != nil {
-			t.Fatal(err)
+		r.damaged(t, "engine_messages", "DELETE FROM engine_messages WHERE subject = 'a' AND version = 2")
+	})
+}
+
+// Retention says how far it has come and how much it has removed. What something else has removed from
+// the same time is missed all the same, and its mark cannot be moved to hide anything.
+func TestRetentionHidesNoOtherLoss(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for _, id := range []string{"a", "b", "c"} {
+			r.Open(t, id)
 		}
-		report, err := verify.Run(t.Context(), r.DB, verify.Options{Machines: []engine.AnyMachine{ticket.Definition()}})
-		if err != nil || report.Total != 1 {
-			t.Errorf("a lost message is not found: %v %+v", err, report.Findings)
+		drain(t, r.Relay)
+		r.clock.Advance(48 * time.Hour)
+		r.Open(t, "d")
+		if n, err := r.Trim(t.Context(), 24*time.Hour, 1); n != 1 || err != nil {
+			t.Fatalf("%d removed, %v", n, err)
 		}
-		if err := r.DB.Exec("UPDATE engine_transitions SET messages = 0 WHERE subject = 'a' AND version = 2").Error; err != nil {
-			t.Fatal(err)
+		clean(t, r.DB)
+		r.damaged(t, "engine_messages", "DELETE FROM engine_messages WHERE subject = 'b'", "DELETE FROM engine_messages WHERE subject = 'c'")
+		for _, damage := range []string{
+			"UPDATE engine_watermarks SET at = (SELECT MAX(at) FROM engine_transitions)", "UPDATE engine_watermarks SET gone = gone + 1",
+			"UPDATE engine_watermarks SET gone = 0", "UPDATE engine_watermarks SET name = 'other'", "DELETE FROM engine_watermarks",
+		} {
+			r.damaged(t, "engine_watermarks", damage)
+		}
+		if n, err := r.Trim(t.Context(), 24*time.Hour, 100); n != 2 || err != nil {
+			t.Fatalf("%d removed, %v", n, err)
 		}
 	})
+}
+
+// A message that nobody has sent, or that was changed on its way, is found.
+func TestDamagedMessagesAreFound(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.Open(t, "sent")
+		drain(t, r.Relay)
+		r.in.refuse = func(outbox.Message) error { return errors.New("down") }
+		r.Open(t, "retrying")
+		drain(t, r.Relay)
+		r.Open(t, "pending")
+		clean(t, r.DB)
+		for _, damage := range []string{
+			"UPDATE engine_messages SET status = 'sent'",
+			"UPDATE engine_messages SET status = 'sent', sent_at = next_at WHERE subject = 'pending'",
+			"UPDATE engine_messages SET status = 'retrying' WHERE subject = 'pending'",
+			"UPDATE engine_messages SET status = 'pending' WHERE subject = 'sent'",
+			"UPDATE engine_messages SET data = '{}' WHERE subject = 'sent'",
+			"UPDATE engine_messages SET type = 'other' WHERE subject = 'retrying'",
+		} {
+			r.damaged(t, "engine_messages", damage)
+		}
+	})
+}
+
+// damaged does some damage to a table, expects verify to find it, and mends it.
+func (r *rig) damaged(t *testing.T, table string, damage ...string) {
+	t.Helper()
+	for _, query := range append([]string{"CREATE TABLE kept AS SELECT * FROM " + table}, damage...) {
+		if err := r.DB.Exec(query).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := verify.Run(t.Context(), r.DB, verify.Options{Machines: []engine.AnyMachine{ticket.Definition()}})
+	if err != nil || report.Total == 0 {
+		t.Errorf("%q is not found: %v", damage, err)
+	}
+	for _, query := range []string{"DELETE FROM " + table, "INSERT INTO " + table + " SELECT * FROM kept", "DROP TABLE kept"} {
+		if err := r.DB.Exec(query).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -312,8 +312,8 @@ func (q *Queue) Backlog(ctx context.Context) (b Backlog, err error) {
 	return b, nil
 }
 
-// Trim removes up to limit messages that were sent longer than keep ago, and returns how many. First
-// it writes down how far it goes, so that verify does not miss what is gone.
+// Trim removes up to limit messages that were sent longer than keep ago, and returns how many. With
+// them it writes down how far it went and how many they were, so that verify misses these and no others.
 func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, error) {
 	cutoff := q.now().Add(-keep).UTC().Truncate(sqldb.Precision)
 	var old []Message
@@ -335,9 +335,6 @@ func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, e
 	mark = mark.Add(sqldb.Precision) // transitions before it may lack messages
 	removed := 0
 	err = q.db.Retry(ctx, func(tx *sqldb.Tx) error {
-		if err := raise(ctx, tx, mark); err != nil {
-			return err
-		}
 		removed = 0
 		for part := range slices.Chunk(old, sentChunk) {
 			condition, places := places(part)
@@ -347,7 +344,10 @@ func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, e
 			}
 			removed += int(n)
 		}
-		return nil
+		if removed == 0 {
+			return nil // somebody was faster
+		}
+		return raise(ctx, tx, mark, removed)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("outbox: remove old messages: %w", err)
@@ -355,22 +355,14 @@ func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, e
 	return removed, nil
 }
 
-// raise writes down that messages of transitions before mark may be gone.
-func raise(ctx context.Context, tx *sqldb.Tx, mark time.Time) error {
-	var stands *time.Time
-	err := tx.Each(ctx, "SELECT at FROM engine_watermarks WHERE name = 'engine_messages'", nil, func(rows *sql.Rows) error {
-		stands = new(time.Time)
-		return rows.Scan(stands)
-	})
-	switch {
-	case err != nil:
+// raise writes down that messages of transitions before mark may be gone, and how many are.
+func raise(ctx context.Context, tx *sqldb.Tx, mark time.Time, removed int) error {
+	n, err := tx.Exec(ctx, "UPDATE engine_watermarks SET at = CASE WHEN at < ? THEN ? ELSE at END, gone = gone + ? WHERE name = 'engine_messages'",
+		mark, mark, removed)
+	if err != nil || n > 0 {
 		return err
-	case stands == nil:
-		return tx.Insert(ctx, sqldb.Insert{Table: "engine_watermarks", Columns: []string{"name", "at"}, Rows: [][]any{{"engine_messages", mark}}})
-	case stands.Before(mark):
-		_, err = tx.Exec(ctx, "UPDATE engine_watermarks SET at = ? WHERE name = 'engine_messages' AND at < ?", mark, mark)
 	}
-	return err
+	return tx.Insert(ctx, sqldb.Insert{Table: "engine_watermarks", Columns: []string{"name", "at", "gone"}, Rows: [][]any{{"engine_messages", mark, removed}}})
 }
 
 // trimMax bounds one Trim.

@@ -7,16 +7,17 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/internal/seal"
 )
 
 // attempt is a row of the journal of what moved nothing, beside what history has of its key and of
 // the transition that proved the answer.
 type attempt struct {
 	engine.Attempt
-	id []byte
+	id      []byte
+	changed bool // the hash is not that of the row
 
 	owner      sql.NullString // subject that the key moved; not valid where it moved none
 	ownMachine sql.NullString
@@ -29,7 +30,7 @@ type attempt struct {
 // Of the attempts' key only one transition can exist, and of their proof as well, so the joins add no
 // rows. A keyless attempt has no seq, which no key has.
 const readAttempts = `SELECT a.id, a.machine, a.subject, a.event, a.source, a.seq, a.fingerprint, a.actor, a.reason, a.outcome, a.detail,
-	a.status, a.version, a.proof_version, a.refused, a.times, a.first_at, a.last_at,
+	a.status, a.version, a.proof_version, a.refused, a.times, a.first_at, a.last_at, a.hash,
 	k.subject, k.machine, k.version, k.fingerprint, p.event, p.source, p.seq, p.fingerprint, p.actor FROM engine_attempts a
 	LEFT JOIN engine_transitions k ON k.source = a.source AND k.seq = a.seq
 	LEFT JOIN engine_transitions p ON p.machine = a.machine AND p.subject = a.subject AND p.version = a.proof_version
@@ -66,15 +67,22 @@ func (v *verifier) attempts(ctx context.Context) error {
 func scanAttempt(rows *sql.Rows) (*attempt, error) {
 	a := &attempt{}
 	var source, seq string
-	var print, refused, proofPrint []byte
-	var first, last time.Time
+	var print, refused, hash, proofPrint []byte
+	var first, last moment
 	var event, proofSource, proofSeq, proofActor sql.NullString
 	err := rows.Scan(&a.id, &a.Machine, &a.Subject, &a.Event, &source, &seq, &print, &a.Actor, &a.Reason, &a.Outcome, &a.Detail,
-		&a.State, &a.Version, &a.ProofVersion, &refused, &a.Times, &first, &last,
+		&a.State, &a.Version, &a.ProofVersion, &refused, &a.Times, &first, &last, &hash,
 		&a.owner, &a.ownMachine, &a.moved, &a.movedPrint, &event, &proofSource, &proofSeq, &proofPrint, &proofActor)
 	if err != nil {
 		return nil, err
 	}
+	sealed := seal.Attempt{
+		ID: a.id, Machine: a.Machine, Subject: a.Subject, Event: string(a.Event), Source: source, Seq: seq, Fingerprint: print,
+		Actor: a.Actor, Reason: a.Reason, Outcome: string(a.Outcome), Detail: string(a.Detail), State: string(a.State),
+		Version: a.Version, Proof: a.ProofVersion, Refused: refused, FirstAt: first.Time,
+	}
+	sum := sealed.Sum()
+	a.changed = !bytes.Equal(sum[:], hash)
 	if seq != "" {
 		a.Key = engine.Key{Source: source, Seq: seq}
 	}
@@ -117,6 +125,9 @@ func (a *attempt) wrong() (invariant, text string) {
 	case a.Detail != engine.UnknownEvent && same && a.isOwner() && a.Version >= a.moved.Int64:
 		// An event unknown to today's machine is refused before its key is looked at.
 		return Idempotency, fmt.Sprintf("the same request had moved the subject to version %d before", a.moved.Int64)
+	}
+	if a.changed {
+		return Unchanged, "it was changed after it was written"
 	}
 	return "", ""
 }

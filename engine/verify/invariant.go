@@ -15,6 +15,7 @@ const (
 	EffectOnce  = "I4"
 	Idempotency = "I5"
 	Money       = "I6"
+	Unchanged   = "I7"
 	NoPhantom   = "I8"
 	Outbox      = "I9"
 	Timers      = "I12"
@@ -32,10 +33,14 @@ func Invariants() []Invariant {
 		{EffectOnce, "a key has at most one transition, and the database itself sees to it"},
 		{Idempotency, "a transition's fingerprint is that of its request, and no repeat was answered against it"},
 		{Money, "sums kept on a row are the sums of their parts, in one currency and within their bounds"},
+		{Unchanged, "what is written once is still what was written: history, messages, refusals, and what was ordered; " +
+			"and the row of an exclusive machine is as its last transition left it"},
 		{NoPhantom, "every history has its row, every row driven by the engine has its history, and nothing stands " +
 			"in the journal of refusals that took effect"},
-		{Outbox, "a transition has exactly the messages that it counts, and every message has its transition"},
-		{Timers, "every timer belongs to a transition into a state, and has caused its event once it has fired"},
+		{Outbox, "a transition has exactly the messages that it counts, but for those that retention has removed, and each " +
+			"is on its way or noted as sent"},
+		{Timers, "every timer is as a transition armed it, is there as long as its visit lasts, and has caused its event once it " +
+			"has fired"},
 		{Terminal, "nothing follows a state without exits"},
 		{Live, "the machine knows the state that a row is in"},
 	}

@@ -1,12 +1,12 @@
 package verify
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"slices"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/internal/sqldb"
 )
 
 // eventAdopt is the event of the first transition of a row that the engine did not create.
@@ -17,7 +17,7 @@ type past struct {
 	head     *head
 	steps    []step // by version
 	messages map[int64]counted
-	timers   map[int64]counted
+	timers   map[int64][]timer // by the entry of their visit
 }
 
 // head is a subject's row.
@@ -26,56 +26,47 @@ type head struct {
 	version int64
 }
 
-// step is a transition.
-type step struct {
-	version         int64
-	event, from, to string
-	machineVersion  string
-	messages        int64
-	trimmed         bool // retention may have removed its messages
-	otherRequest    bool // the fingerprint is not that of the request
-}
-
-// counted is the messages or the timers of one version.
+// counted is the messages of one version.
 type counted struct {
 	n, first, last int64
-	odd            int64  // those in a state that they cannot have
-	name           string // of one of them
+	name           string   // type of one of them
+	wrong          []string // what is wrong with single ones
 }
 
 // span is a range of versions.
 type span struct{ after, upTo int64 } // upTo included
 
-// The parts of the one statement that reads subjects. Messages and timers are counted there, because
-// there may be many more of them than transitions.
+// The parts of the one statement that reads subjects. Its columns are those of history; messages and
+// timers have theirs in places of the same type.
 const (
 	// The mark of retention is read with the rows, so that what it has removed meanwhile is not missed.
-	trimmed = `CASE WHEN at < COALESCE((SELECT w.at FROM engine_watermarks w WHERE w.name = 'engine_messages'), '1000-01-01') THEN 1 ELSE 0 END`
+	trimmed = `CASE WHEN at < COALESCE((SELECT w.at FROM engine_watermarks w WHERE w.name = '` + messagesMark + `'), '1000-01-01') THEN 1 ELSE 0 END`
 
-	readSteps = `SELECT 1, subject, version, event, from_status, to_status, machine_version, fingerprint, input,
-		messages, 0, 0, ` + trimmed + ` FROM engine_transitions WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
-	readMessages = ` UNION ALL SELECT 2, subject, version, MIN(type), '', '', '', '', NULL, COUNT(*), MIN(ordinal), MAX(ordinal),
-		COUNT(CASE WHEN status NOT IN ('pending', 'retrying', 'sent', 'parked') THEN 1 END) FROM engine_messages
-		WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
-	readTimers = ` UNION ALL SELECT 3, subject, entered, MIN(name), '', '', '', '', NULL, COUNT(*), 0, 0,
-		COUNT(CASE WHEN status NOT IN ('armed', 'fired', 'stopped', 'parked') THEN 1 END) FROM engine_timers
-		WHERE machine = ? AND entered > ? AND entered <= ? AND subject IN `
+	readSteps = `SELECT 1, subject, version, event, from_status, to_status, machine_version, fingerprint, input, messages,
+		nonce, source, seq, actor, reason, timers, at, NULL, NULL, found_hash, row_hash, hash, ` + trimmed + `
+		FROM engine_transitions WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
+	readMessages = ` UNION ALL SELECT 2, subject, version, type, status, '', '', '', data, ordinal,
+		tries, '', '', '', problem, taken, created_at, next_at, sent_at, NULL, NULL, hash, replays
+		FROM engine_messages WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
+	readTimers = ` UNION ALL SELECT 3, subject, entered, name, status, event, '', '', NULL, arming,
+		tries, '', '', '', problem, NULL, armed_at, next_at, due_at, NULL, NULL, '', 0
+		FROM engine_timers WHERE machine = ? AND entered > ? AND entered <= ? AND subject IN `
 )
 
 // read reads some subjects in one statement, and so as they were at one moment.
 func (w *walk) read(ctx context.Context, ids []string, s span) (map[string]*past, error) {
 	pasts := make(map[string]*past, len(ids))
 	for _, id := range ids {
-		pasts[id] = &past{messages: map[int64]counted{}, timers: map[int64]counted{}}
+		pasts[id] = &past{messages: map[int64]counted{}, timers: map[int64][]timer{}}
 	}
 	list, bounds := marks(len(ids)), args(w.machine, s.after, s.upTo, texts(ids))
-	query := readSteps + list + readMessages + list + ` GROUP BY subject, version` + readTimers + list + ` GROUP BY subject, entered`
+	query := readSteps + list + readMessages + list + readTimers + list
 	params := args(bounds, bounds, bounds)
 	if w.table != nil {
 		if keys := w.table.keys(ids); len(keys) > 0 {
 			t := w.table
-			query += ` UNION ALL SELECT 4, CAST(` + t.id + ` AS CHAR), ` + t.version + `, '', '', ` + t.state + `, '', '', NULL, 0, 0, 0, 0
-				FROM ` + t.name + ` WHERE ` + t.id + ` IN ` + marks(len(keys))
+			query += ` UNION ALL SELECT 4, CAST(` + t.id + ` AS CHAR), ` + t.version + `, '', '', ` + t.state + `, '', '', NULL, 0,
+				0, '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, '', 0 FROM ` + t.name + ` WHERE ` + t.id + ` IN ` + marks(len(keys))
 			params = args(params, keys)
 		}
 	}
@@ -94,47 +85,70 @@ func (w *walk) read(ctx context.Context, ids []string, s span) (map[string]*past
 	return pasts, nil
 }
 
+// record is a row of that statement, under the names of history.
+type record struct {
+	kind                       int
+	subject                    string
+	version                    int64
+	event, machineVersion      string
+	from, to                   sql.NullString
+	print, input               sql.RawBytes
+	messages, nonce, flag      int64
+	source, seq, actor, reason string
+	timers, found, row, hash   sql.RawBytes
+	at, next, end              moment
+}
+
 func (w *walk) scan(rows *sql.Rows, pasts map[string]*past) error {
-	var kind int
-	var id, name, machineVersion string
-	var from, to sql.NullString
-	var version, n, first, last, odd int64
-	var print, input sql.RawBytes
-	err := rows.Scan(&kind, &id, &version, &name, &from, &to, &machineVersion, &print, &input, &n, &first, &last, &odd)
+	var r record
+	err := rows.Scan(&r.kind, &r.subject, &r.version, &r.event, &r.from, &r.to, &r.machineVersion, &r.print, &r.input, &r.messages,
+		&r.nonce, &r.source, &r.seq, &r.actor, &r.reason, &r.timers, &r.at, &r.next, &r.end, &r.found, &r.row, &r.hash, &r.flag)
 	if err != nil {
 		return err
 	}
-	p := pasts[id]
+	p := pasts[r.subject]
 	switch {
 	case p == nil: // equal only to a collation that knows no case
-	case kind == 1:
+	case r.kind == 1:
 		w.v.report.Transitions++
-		p.steps = append(p.steps, step{
-			version: version, event: name, from: from.String, to: to.String, machineVersion: machineVersion, messages: n, trimmed: odd > 0,
-			otherRequest: !fits(w.machine, id, version, name, input, print),
-		})
-	case kind == 2:
-		w.v.report.Messages += n
-		p.messages[version] = counted{n: n, first: first, last: last, odd: odd, name: name}
-	case kind == 3:
-		p.timers[version] = counted{n: n, odd: odd, name: name}
-	case kind == 4:
-		p.head = &head{state: to.String, version: version}
+		p.steps = append(p.steps, r.step(w.machine))
+		w.v.marked = w.v.marked || w.v.before.at.is(moment{r.at.Add(sqldb.Precision)})
+	case r.kind == 2:
+		w.v.report.Messages++
+		p.messages[r.version] = p.messages[r.version].with(r.message(w.machine))
+	case r.kind == 3:
+		p.timers[r.version] = append(p.timers[r.version], r.timer())
+	case r.kind == 4:
+		p.head = &head{state: r.to.String, version: r.version}
 	}
 	return nil
 }
 
-// fits reports whether a fingerprint is that of the request as it is stored. The engine's own function
-// is not called, so that a change of it shows here. The fingerprint of a creation covers the new row,
-// which has changed since; it is taken on trust.
-func fits(machine, subject string, version int64, event string, input, print []byte) bool {
-	if version == 1 && event != eventAdopt {
-		return true
+// rows reads the rows of an exclusive machine's subjects. It is done before their history is read, which
+// then has the transition that left a row so, whatever has moved meanwhile.
+func (w *walk) rows(ctx context.Context, ids []string) (map[string]engine.StoredRow, error) {
+	if w.table == nil || len(w.table.machine.Exclusive) == 0 || len(ids) == 0 {
+		return nil, nil
 	}
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(machine), []byte(subject), []byte(event), input} {
-		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a hash takes everything
-		h.Write(part)
+	rows, err := w.table.of.Rows(ctx, w.v.db, ids)
+	switch {
+	case err == nil:
+		return rows, nil
+	case ctx.Err() != nil || sqldb.Classify(err) != sqldb.ClassPermanent:
+		return nil, err
+	case len(ids) == 1:
+		w.v.found(Finding{Invariant: Unchanged, Machine: w.machine, Subject: ids[0], Text: "the row cannot be read: " + err.Error()})
+		return nil, nil
 	}
-	return bytes.Equal(h.Sum(nil), print)
+	all := map[string]engine.StoredRow{}
+	for _, half := range [][]string{ids[:len(ids)/2], ids[len(ids)/2:]} {
+		some, err := w.rows(ctx, half)
+		if err != nil {
+			return nil, err
+		}
+		for id, row := range some {
+			all[id] = row
+		}
+	}
+	return all, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/verify"
+	"example.com/orderd/internal/seal"
 )
 
 // Of 20,000 transitions, a quarter of them of one box, a walk holds 200 at a time. More would only make
@@ -54,13 +55,26 @@ func heap() uint64 {
 
 // history writes the row of a box that was packed and then relabelled over and over.
 func history(t *testing.T, tx *gorm.DB, hash, id string, n int) {
-	const input = `{"label":"x"}`
 	require.NoError(t, tx.Create(&box{ID: id, Status: "packed", Version: int64(n)}).Error)
-	require.NoError(t, tx.Exec(`WITH RECURSIVE n(v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n WHERE v < ?)
-		INSERT INTO engine_transitions SELECT 'box', ?, v, 'relabel', 'packed', 'packed', 'bulk', ? || '/' || v, ?, v, '', '', ?, 0, ?, ? FROM n`,
-		n, id, id, fingerprint("box", id, "relabel", input), input, hash, time.Unix(0, 0).UTC()).Error)
-	require.NoError(t, tx.Exec(`INSERT INTO engine_transitions VALUES ('box', ?, 1, 'pack', '', 'packed', 'bulk', ?, ?, 1, '', '', ?, 0, ?, ?)`,
-		id, id+"/1", fingerprint("box", "", "pack", input), input, hash, time.Unix(0, 0).UTC()).Error)
+	at := time.Unix(0, 0).UTC()
+	var rows []map[string]any
+	for v := range n {
+		one := seal.Transition{
+			Machine: "box", Subject: id, Version: int64(v + 1), Event: "relabel", From: "packed", To: "packed", Source: "bulk",
+			Seq: fmt.Sprintf("%s/%d", id, v+1), Input: []byte(`{"label":"x"}`), MachineVersion: hash, At: at,
+		}
+		if v == 0 {
+			one.Event, one.From = "pack", ""
+		}
+		one.Fingerprint = fingerprint("box", id, one.Event, string(one.Input))
+		sum := one.Sum()
+		rows = append(rows, map[string]any{
+			"machine": "box", "subject": id, "version": one.Version, "event": one.Event, "from_status": one.From, "to_status": one.To,
+			"source": "bulk", "seq": one.Seq, "fingerprint": one.Fingerprint, "nonce": 0, "actor": "", "reason": "",
+			"input": string(one.Input), "messages": 0, "machine_version": hash, "at": at, "hash": sum[:],
+		})
+	}
+	require.NoError(t, tx.Table("engine_transitions").CreateInBatches(rows, 500).Error)
 }
 
 func fingerprint(parts ...string) []byte {

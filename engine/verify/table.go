@@ -14,6 +14,7 @@ type table struct {
 	machine                  engine.Description
 	name, id, state, version string
 	intID                    bool
+	of                       engine.Table
 }
 
 func tableOf(db *gorm.DB, m engine.AnyMachine) (*table, error) {
@@ -23,7 +24,7 @@ func tableOf(db *gorm.DB, m engine.AnyMachine) (*table, error) {
 	}
 	quote := db.Statement.Quote
 	return &table{
-		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State), version: quote(t.Version), intID: t.IntID,
+		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State), version: quote(t.Version), intID: t.IntID, of: t,
 	}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"example.com/orderd/engine"
 )
 
 // trail follows one subject through its history. Of what is behind it keeps the last step only.
@@ -13,6 +15,9 @@ type trail struct {
 	id    string
 	last  step
 	begun bool // there is a last step
+	visit visit
+
+	stored *engine.StoredRow // the row, of an exclusive machine, read before its history
 }
 
 func (t *trail) found(invariant string, version int64, format string, args ...any) {
@@ -23,6 +28,9 @@ func (t *trail) found(invariant string, version int64, format string, args ...an
 func (t *trail) follow(ctx context.Context, p *past) error {
 	for i := range p.steps {
 		s := &p.steps[i]
+		if err := t.unchanged(ctx, s); err != nil {
+			return err
+		}
 		if err := t.step(ctx, s); err != nil {
 			return err
 		}
@@ -35,7 +43,7 @@ func (t *trail) follow(ctx context.Context, p *past) error {
 		t.found(Outbox, version, "%d messages, such as %s, belong to no transition", p.messages[version].n, p.messages[version].name)
 	}
 	for _, version := range slices.Sorted(maps.Keys(p.timers)) {
-		t.found(Timers, version, "%d timers, such as %s, belong to no transition", p.timers[version].n, p.timers[version].name)
+		t.found(Timers, version, "%d timers, such as %s, belong to no transition", len(p.timers[version]), p.timers[version][0].name)
 	}
 	return nil
 }
@@ -86,29 +94,9 @@ func (t *trail) legal(ctx context.Context, s *step) error {
 	return nil
 }
 
-func (t *trail) messages(s *step, m counted) {
-	switch {
-	case s.trimmed && m.n <= s.messages && m.last <= s.messages && m.odd == 0: // retention may have removed some
-	case m.n != s.messages:
-		t.found(Outbox, s.version, "%s emitted %d messages, there are %d", s.event, s.messages, m.n)
-	case m.n > 0 && (m.first != 1 || m.last != m.n):
-		t.found(Outbox, s.version, "the %d messages are numbered from %d to %d", m.n, m.first, m.last)
-	case m.odd > 0:
-		t.found(Outbox, s.version, "%d messages are neither pending nor retrying nor sent nor parked", m.odd)
-	}
-}
-
-func (t *trail) timers(s *step, m counted) {
-	switch {
-	case m.n > 0 && s.from == s.to:
-		t.found(Timers, s.version, "%d timers, such as %s, belong to a transition that entered no state", m.n, m.name)
-	case m.odd > 0:
-		t.found(Timers, s.version, "%d timers are neither armed nor fired nor stopped", m.odd)
-	}
-}
-
 // end compares the end of history with the subject's row.
 func (t *trail) end(h *head) {
+	t.closeVisit(true)
 	if t.table == nil {
 		return
 	}

@@ -77,6 +77,10 @@ type verifier struct {
 	progress func(done, about int64)
 	about    int64
 	bounds   bounds
+
+	before mark  // of retention, when the walk began
+	gone   int64 // messages that retention may have removed
+	marked bool  // a transition of that time was seen
 }
 
 func (v *verifier) open(ctx context.Context, db *gorm.DB, machines []engine.AnyMachine) error {
@@ -104,6 +108,10 @@ func (v *verifier) run(ctx context.Context, extra []Check) error {
 	if err := v.versions.loadAll(ctx); err != nil {
 		return fmt.Errorf("read machine versions: %w", err)
 	}
+	var err error
+	if v.before, err = v.readMark(ctx); err != nil {
+		return fmt.Errorf("read the mark of retention: %w", err)
+	}
 	machines, err := v.machines(ctx)
 	if err != nil {
 		return fmt.Errorf("list machines: %w", err)
@@ -112,6 +120,9 @@ func (v *verifier) run(ctx context.Context, extra []Check) error {
 		if err := v.machine(ctx, name); err != nil {
 			return fmt.Errorf("check %s: %w", name, err)
 		}
+	}
+	if err := v.retention(ctx); err != nil {
+		return fmt.Errorf("check retention: %w", err)
 	}
 	if err := v.fired(ctx); err != nil {
 		return fmt.Errorf("check timers that have fired: %w", err)

@@ -75,7 +75,7 @@ func TestHistoryIsCheckedWithoutTheTableOfItsRows(t *testing.T) {
 	fill(t, db)
 	require.NoError(t, db.Exec(`UPDATE engine_transitions SET from_status = 'sent' WHERE subject = 'b1' AND version = 3`).Error)
 	report := run(t, db, verify.Options{Machines: []engine.AnyMachine{crateMachine(t)}})
-	assert.Equal(t, []string{"I2 box b1 3"}, told(report))
+	assert.Equal(t, []string{"I2 box b1 3", "I7 box b1 3"}, told(report))
 	assert.Equal(t, []string{"box"}, report.Tableless)
 	assert.EqualValues(t, 3, report.Subjects)
 }

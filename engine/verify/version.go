@@ -17,6 +17,8 @@ type version struct {
 	edges map[edge]bool
 	final map[string]bool // has every state; true for those without exits
 
+	exclusive []string // fields that row hashes cover
+
 	missing bool // nobody recorded it
 	forged  bool // what was recorded is not what its hash says; reported once
 }
@@ -76,7 +78,7 @@ func parseVersion(name, hash, text string) (*version, error) {
 	if d.Name != name || d.Hash != hash || hex.EncodeToString(sum[:16]) != hash {
 		return &version{forged: true}, fmt.Errorf("the description was changed after it was recorded")
 	}
-	m := &version{edges: map[edge]bool{}, final: map[string]bool{}}
+	m := &version{edges: map[edge]bool{}, final: map[string]bool{}, exclusive: d.Exclusive}
 	for _, s := range d.States {
 		m.final[string(s.Name)] = s.Final
 	}

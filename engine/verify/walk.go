@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"example.com/orderd/engine"
 )
 
 // walk goes over all subjects of one machine.
@@ -67,12 +69,16 @@ func (w *walk) check(ctx context.Context, ids []string) error {
 
 // part looks at subjects with all that belongs to them.
 func (w *walk) part(ctx context.Context, ids []string) error {
+	stored, err := w.rows(ctx, ids)
+	if err != nil {
+		return err
+	}
 	pasts, err := w.read(ctx, ids, span{math.MinInt64, math.MaxInt64})
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		t := trail{walk: w, id: id}
+		t := w.trail(id, stored)
 		if err := t.follow(ctx, pasts[id]); err != nil {
 			return err
 		}
@@ -82,10 +88,22 @@ func (w *walk) part(ctx context.Context, ids []string) error {
 	return nil
 }
 
+func (w *walk) trail(id string, stored map[string]engine.StoredRow) trail {
+	t := trail{walk: w, id: id}
+	if row, ok := stored[id]; ok {
+		t.stored = &row
+	}
+	return t
+}
+
 // long looks at one subject piece by piece. What is behind cannot change, because history only grows;
 // the row is compared with what the last piece was read with.
 func (w *walk) long(ctx context.Context, id string) error {
-	t := trail{walk: w, id: id}
+	stored, err := w.rows(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	t := w.trail(id, stored)
 	for at := (span{math.MinInt64, 0}); at.after < math.MaxInt64; at.after = at.upTo {
 		var err error
 		if at.upTo, err = w.cut(ctx, id, at.after); err != nil {

@@ -137,8 +137,9 @@ var batchTests = map[string]func(*testing.T, *bench){
 				raced = true // after the rows were read, before they are written
 				err := b.db.Transaction(func(tx *gorm.DB) error {
 					tx.Exec(`UPDATE parcels SET status = 'lost', version = 3 WHERE id = 'p2'`)
-					return tx.Exec(`INSERT INTO engine_transitions SELECT machine, subject, 3, 'lose', 'loaded', 'lost', 'test', 'twin',
-						fingerprint, 1, actor, reason, input, 0, machine_version, at FROM engine_transitions WHERE subject = 'p2' AND version = 2`).Error
+					return tx.Exec(`INSERT INTO engine_transitions (machine, subject, version, event, from_status, to_status, source, seq,
+						fingerprint, nonce, actor, reason, input, messages, machine_version, at, hash) SELECT machine, subject, 3, 'lose', 'loaded', 'lost', 'test', 'twin',
+						fingerprint, 1, actor, reason, input, 0, machine_version, at, hash FROM engine_transitions WHERE subject = 'p2' AND version = 2`).Error
 				})
 				if err != nil {
 					t.Error(err)

@@ -60,8 +60,8 @@ func (b *bulk) prepare(context.Context, int, int) error { return nil }
 
 // bulkHistory and bulkMessages are the columns that a transition fills.
 const (
-	bulkHistory  = "bulk_history (machine, subject, version, event, from_status, to_status, source, seq, fingerprint, nonce, actor, reason, input, messages, machine_version, at)"
-	bulkMessages = "bulk_messages (machine, subject, version, ordinal, type, data, next_at, created_at)"
+	bulkHistory  = "bulk_history (machine, subject, version, event, from_status, to_status, source, seq, fingerprint, nonce, actor, reason, input, messages, machine_version, at, hash)"
+	bulkMessages = "bulk_messages (machine, subject, version, ordinal, type, data, next_at, created_at, hash)"
 	insertHead   = "INSERT INTO "
 )
 
@@ -80,9 +80,9 @@ func (b *bulk) step(ctx context.Context, _, _ int) error {
 		orders = append(orders, []any{o.ID, o.Status, o.Version, o.Amount, o.Currency, o.CustomerRef, now, now})
 		history = append(history, []any{
 			machineName, o.ID, 2, "pay", "placed", "paid", source, newSeq(), print, int64(i) << 40, "bench", "", nil, 1,
-			"0123456789abcdef0123456789abcdef", now,
+			"0123456789abcdef0123456789abcdef", now, print[:16],
 		})
-		messages = append(messages, []any{machineName, o.ID, 2, 1, "order.paid", string(data), now, now})
+		messages = append(messages, []any{machineName, o.ID, 2, 1, "order.paid", string(data), now, now, print[:16]})
 	}
 	tx, err := b.site.pool.BeginTx(ctx, nil)
 	if err != nil {
