@@ -2,10 +2,11 @@ package orders
 
 import "example.com/orderd/engine/verify"
 
-// Checks are the shop's invariants about money, for verify.Options.Extra. Each holds in every
+// Checks are the shop's invariants about goods and money, for verify.Options.Extra. Each holds in every
 // committed state, so the daemon may go on working.
 func Checks() []verify.Check {
 	return []verify.Check{
+		{Name: "the items of an order are those that it was placed with", Run: checkItems},
 		verify.Rows("an order's amount is the sum of its items", "orders", MachineOrder, `
 			SELECT o.id, o.amount, COALESCE(SUM(i.quantity * i.unit_price), 0)
 			FROM orders o LEFT JOIN order_items i ON i.order_id = o.id

@@ -33,7 +33,7 @@ const (
 func (s *Shop) factMachine() (*engine.Machine[Fact], error) {
 	received := []engine.State{FactReceived}
 	return engine.NewMachine(engine.Definition[Fact]{
-		Name: MachineFact,
+		Name: MachineFact, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
 			EventReceive:    {Input: receipt{}, Factual: true},
 			EventContradict: {Input: receipt{}, Factual: true},

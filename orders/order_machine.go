@@ -67,7 +67,7 @@ func (s Ship) Validate() error {
 // so their events need keys; ship, deliver, complete and cancel happen once and do without.
 func (s *Shop) orderMachine() (*engine.Machine[Order], error) {
 	return engine.NewMachine(engine.Definition[Order]{
-		Name: MachineOrder,
+		Name: MachineOrder, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
 			EventPlace:         {Input: NewOrder{}},
 			EventPay:           {Input: Pay{}, Factual: true},

@@ -37,7 +37,7 @@ const (
 func (s *Shop) paymentMachine() (*engine.Machine[Payment], error) {
 	waiting := []engine.State{PaymentCreated, PaymentPending, PaymentUnknown}
 	return engine.NewMachine(engine.Definition[Payment]{
-		Name: MachinePayment,
+		Name: MachinePayment, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
 			EventStart:   {Input: start{}},
 			EventSend:    {},

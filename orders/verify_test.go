@@ -50,11 +50,12 @@ func books(r *rig) map[string]string {
 	q := r.start(late.ID, 0)
 	require.Equal(r, engine.Applied, r.event(late.ID, orders.EventCancel).Outcome)
 	r.accept(captured("tx-late", q))
-	var offline string
+	var offline, held string
 	require.NoError(r, r.db.Raw(`SELECT id FROM payments WHERE order_id = ?`, part.ID).Scan(&offline).Error)
+	require.NoError(r, r.db.Raw(`SELECT id FROM payment_facts WHERE provider = 'shop' AND order_id = ?`, ended.ID).Scan(&held).Error)
 	return map[string]string{
 		"paid": paid.ID, "part": part.ID, "ended": ended.ID, "late": late.ID,
-		"p": p.ID, "q": q.ID, "offline": offline, "credit": credit.ID,
+		"p": p.ID, "q": q.ID, "offline": offline, "credit": credit.ID, "held": held,
 	}
 }
 
@@ -72,24 +73,24 @@ func TestBooksThatDoNotAgreeAreFound(t *testing.T) {
 			id        string // of the row to damage
 			want      []string
 		}{
-			{"a credit was lost", `UPDATE orders SET paid_amount = paid_amount - 1 WHERE id = ?`, "part", []string{"I6 order part"}},
-			{"a credit came from nowhere", `UPDATE orders SET paid_amount = paid_amount + 1 WHERE id = ?`, "part", []string{"I6 order part"}},
+			{"a credit was lost", `UPDATE orders SET paid_amount = paid_amount - 1 WHERE id = ?`, "part", []string{"I6 order part", "I7 order part"}},
+			{"a credit came from nowhere", `UPDATE orders SET paid_amount = paid_amount + 1 WHERE id = ?`, "part", []string{"I6 order part", "I7 order part"}},
 			{"an offline payment was lost", `DELETE FROM payments WHERE id = ?`, "offline", []string{"I6 order part", "I8 payment offline"}},
-			{"an unpaid order holds money", `UPDATE orders SET status = 'placed' WHERE id = ?`, "part", []string{"I1 order part", "I6 order part"}},
+			{"an unpaid order holds money", `UPDATE orders SET status = 'placed' WHERE id = ?`, "part", []string{"I1 order part", "I6 order part", "I7 order part"}},
 			{"a partly paid order holds none", `UPDATE orders SET paid_amount = 0 WHERE id = ?`, "part",
-				[]string{"I6 order part", "I6 order part"}}, // not what was credited; not as the state says
-			{"a refund was not noted", `UPDATE orders SET status = 'refunded' WHERE id = ?`, "paid", []string{"I1 order paid", "I6 order paid"}},
+				[]string{"I6 order part", "I6 order part", "I7 order part"}}, // not what was credited; not as the state says
+			{"a refund was not noted", `UPDATE orders SET status = 'refunded' WHERE id = ?`, "paid", []string{"I1 order paid", "I6 order paid", "I7 order paid"}},
 			{"held money was lost", `UPDATE payment_facts SET amount = amount - 1 WHERE provider = 'shop' AND order_id = ?`, "ended",
-				[]string{"I6 order ended"}},
+				[]string{"I6 order ended", "I7 payment_fact held"}},
 			{"a payment is in another currency", `UPDATE payments SET currency = 'USD' WHERE id = ?`, "p",
-				[]string{"I6 payment p", "I6 payment_fact credit"}}, // its order's; its fact's
-			{"a late payment is in another currency", `UPDATE payments SET currency = 'USD' WHERE id = ?`, "q", []string{"I6 payment q"}},
-			{"a payment is for no order", `UPDATE payments SET order_id = 'nobody' WHERE id = ?`, "q", []string{"I6 payment q"}},
-			{"a capture came from nowhere", `UPDATE payments SET transaction_id = 'other' WHERE id = ?`, "q", []string{"I6 payment q"}},
+				[]string{"I6 payment p", "I6 payment_fact credit", "I7 payment p"}}, // its order's; its fact's
+			{"a late payment is in another currency", `UPDATE payments SET currency = 'USD' WHERE id = ?`, "q", []string{"I6 payment q", "I7 payment q"}},
+			{"a payment is for no order", `UPDATE payments SET order_id = 'nobody' WHERE id = ?`, "q", []string{"I6 payment q", "I7 payment q"}},
+			{"a capture came from nowhere", `UPDATE payments SET transaction_id = 'other' WHERE id = ?`, "q", []string{"I6 payment q", "I7 payment q"}},
 			{"a credited payment was not captured", `UPDATE payments SET status = 'failed' WHERE id = ?`, "p",
-				[]string{"I1 payment p", "I6 payment_fact credit"}},
+				[]string{"I1 payment p", "I6 payment_fact credit", "I7 payment p"}},
 			{"a fact credited more than its payment", `UPDATE payment_facts SET applied_amount = 1001 WHERE id = ?`, "credit",
-				[]string{"I6 order paid", "I6 payment_fact credit"}}, // more than was paid; more than was captured
+				[]string{"I6 order paid", "I6 payment_fact credit", "I7 payment_fact credit"}}, // more than was paid; more than was captured
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				defer restore(t, r.db, tables)

@@ -28,7 +28,7 @@ const (
 const System = "system"
 
 // Account is what somebody has of one currency, the row of the machine "account". Its version counts
-// transitions; its entries have a count of their own.
+// transitions; its entries have a count of their own. What they change is not the machine's alone.
 type Account struct {
 	ID        string       `gorm:"primaryKey" engine:"id" json:"id"`
 	State     engine.State `gorm:"column:status;<-:create" engine:"state" json:"state"`
@@ -36,11 +36,11 @@ type Account struct {
 	Owner     string       `json:"owner"`
 	Kind      string       `json:"kind"`
 	Currency  string       `json:"currency"`
-	Overdraft bool         `json:"overdraft"`                // may owe
-	Balance   int64        `gorm:"<-:create" json:"balance"` // minor units of Currency, or points
-	Entries   int64        `gorm:"<-:create" json:"entries"`
+	Overdraft bool         `json:"overdraft"`                                // may owe
+	Balance   int64        `gorm:"<-:create" engine:"shared" json:"balance"` // minor units of Currency, or points
+	Entries   int64        `gorm:"<-:create" engine:"shared" json:"entries"`
 	CreatedAt time.Time    `json:"created_at"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	UpdatedAt time.Time    `engine:"shared" json:"updated_at"`
 }
 
 // TableName is for gorm.
@@ -79,7 +79,7 @@ func (n NewAccount) Validate() error {
 
 func accountMachine() (*engine.Machine[Account], error) {
 	return engine.NewMachine(engine.Definition[Account]{
-		Name:   MachineAccount,
+		Name: MachineAccount, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{EventOpen: {Input: NewAccount{}}},
 		Edges: []engine.Edge[Account]{
 			{Event: EventOpen, To: AccountOpen, Actions: []engine.Action[Account]{nameOwner()}},

@@ -14,11 +14,12 @@ import (
 // Checks are the ledger's invariants, for verify.Options.Extra. Each holds in every committed state.
 func Checks() []verify.Check {
 	return []verify.Check{
-		verify.Rows("the entries of a transfer sum to zero", "transfers", MachineTransfer, `
+		verify.Rows("the entries of a transfer sum to zero, and are of its time", "transfers", MachineTransfer, `
 			SELECT t.id, t.amount, COALESCE(f.amount, 0), COALESCE(g.amount, 0)
 			FROM transfers t LEFT JOIN account_entries f ON f.account_id = t.from_id AND f.transfer_id = t.id
 				LEFT JOIN account_entries g ON g.account_id = t.to_id AND g.transfer_id = t.id
-			WHERE t.id > ? AND t.id <= ? AND (COALESCE(f.amount, 0) <> -t.amount OR COALESCE(g.amount, 0) <> t.amount)`,
+			WHERE t.id > ? AND t.id <= ? AND (COALESCE(f.amount, 0) <> -t.amount OR COALESCE(g.amount, 0) <> t.amount
+				OR f.at <> t.created_at OR g.at <> t.created_at)`,
 			"the amount is %d, the entry of the account that gave says %d, that of the other %d"),
 		verify.Rows("a balance is the sum of its account's entries", "accounts", MachineAccount, `
 			SELECT a.id, a.balance, a.entries, COALESCE(SUM(e.amount), 0), COUNT(e.transfer_id)
@@ -29,6 +30,11 @@ func Checks() []verify.Check {
 		verify.Rows("no balance is below zero unless it may be", "accounts", MachineAccount, `
 			SELECT id, balance, entries FROM accounts WHERE id > ? AND id <= ? AND balance < 0 AND NOT overdraft`,
 			"the balance is %d after %d entries"),
+		verify.Rows("an account was last changed by one of its entries", "accounts", MachineAccount, `
+			SELECT a.id, a.balance, a.entries FROM accounts a WHERE a.id > ? AND a.id <= ?
+			AND NOT EXISTS (SELECT 1 FROM account_entries e WHERE e.account_id = a.id AND e.at = a.updated_at)
+			AND (a.entries > 0 OR a.updated_at <> a.created_at)`,
+			"the balance is %d after %d entries, none of which is of the time of its last change"),
 		verify.Rows("a transfer is between two accounts of its kind and currency", "transfers", MachineTransfer, `
 			SELECT t.id, t.amount FROM transfers t
 				LEFT JOIN accounts f ON f.id = t.from_id LEFT JOIN accounts g ON g.id = t.to_id

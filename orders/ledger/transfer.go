@@ -72,7 +72,7 @@ func (l *Ledger) transferMachine() (*engine.Machine[Transfer], error) {
 		noteTransfer(), engine.SpendToken[Transfer](l.cfg.Tokens, ScopeTransfer), post(),
 	}
 	return engine.NewMachine(engine.Definition[Transfer]{
-		Name: MachineTransfer,
+		Name: MachineTransfer, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
 			EventTransfer: {Input: NewTransfer{}, Factual: true},
 			EventDeposit:  {Input: NewTransfer{}, Factual: true},

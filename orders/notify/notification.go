@@ -77,7 +77,7 @@ type said struct {
 // Machines is the one machine, for an engine.
 func Machines() []engine.AnyMachine {
 	m, err := engine.NewMachine(engine.Definition[Notification]{
-		Name: Machine,
+		Name: Machine, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
 			EventQueue: {Input: occasion{}}, EventSend: {Repeatable: true}, EventFinish: {}, EventFail: {Input: said{}},
 			EventAgain: {Input: said{}, Repeatable: true}, EventDoubt: {Input: said{}},
