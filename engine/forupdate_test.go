@@ -60,10 +60,12 @@ func forUpdateSerialises(t *testing.T, db *gorm.DB) {
 		return enginetest.NoFault
 	})
 	var all sync.WaitGroup
+	var answers enginetest.Answers
+	noted := answers.Through(e)
 	for i := range callers {
 		all.Go(func() {
 			r := turn("a", fmt.Sprint(i))
-			if result, err := e.Apply(t.Context(), r); err != nil || result.Outcome != engine.Applied {
+			if result, err := noted.Apply(t.Context(), r); err != nil || result.Outcome != engine.Applied {
 				t.Errorf("%v %v", result.Outcome, err)
 			}
 		})
@@ -72,6 +74,7 @@ func forUpdateSerialises(t *testing.T, db *gorm.DB) {
 	if locking != callers || made[enginetest.CallBegin] != callers || made[enginetest.CallCommit] != callers || made[enginetest.CallPacket] != 0 {
 		t.Errorf("%d calls took %d locks and made %v: want one transaction each", callers, locking, made)
 	}
+	answers.Check(t, db)
 	row, err := engine.Load[lamp](t.Context(), e, "lamp", "a")
 	if err != nil || row.Version != callers+1 {
 		t.Errorf("%+v, %v", row, err)

@@ -164,13 +164,14 @@ func TestTwinsThatKeepComing(t *testing.T) {
 			return engine.Create(t.Context(), a, &lamp{ID: fmt.Sprint(who, i)},
 				engine.Request{Machine: "lamp", Key: engine.Key{Source: "principal:a", Seq: fmt.Sprint(i)}})
 		}
+		var answers enginetest.Answers
 		come, writing := 0, false
 		calls.Decide(func(_ int, kind enginetest.CallKind, _ string) enginetest.Fault {
 			if kind != enginetest.CallQuery {
 				writing = true // a second writer would only wait from here on
 			}
 			if !writing && come < n {
-				if _, err := install(other, "twin-", come); err != nil {
+				if _, err := install(answers.Through(other), "twin-", come); err != nil {
 					t.Error(err)
 				}
 				come++
@@ -180,9 +181,11 @@ func TestTwinsThatKeepComing(t *testing.T) {
 		g, results := &gathering{Engine: e, want: n, all: make(chan struct{})}, make([]engine.Result, n)
 		var callers sync.WaitGroup
 		for i := range n {
-			callers.Go(func() { results[i], _ = install(g, "mine-", i) })
+			callers.Go(func() { results[i], _ = install(answers.Through(g), "mine-", i) })
 		}
 		callers.Wait()
+		calls.Decide(nil)
+		answers.Check(t, db)
 		if come < 5 {
 			t.Errorf("only %d twins came", come)
 		}

@@ -20,20 +20,20 @@ func (c *crowd) asked(method, path, body string, header http.Header) *enginetest
 		return nil
 	}
 	r := engine.Request{Actor: c.principal, Input: json.RawMessage(body)}
-	if seq := header.Get("Idempotency-Key"); seq != "" {
+	if seq := header.Get("Idempotency-Key") + header.Get("Submit-Token"); seq != "" { // one of them
 		r.Key = engine.Key{Source: "principal:" + c.principal, Seq: seq}
 	}
 	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
-	switch last := parts[len(parts)-1]; {
-	case last == "orders":
+	switch parts[len(parts)-1] {
+	case "orders":
 		r.Machine, r.Event = orders.MachineOrder, orders.EventPlace
-	case last == "payments":
+	case "payments":
 		r.Machine, r.Event = orders.MachinePayment, orders.EventStart
-	case last == "transfers":
+	case "transfers":
 		r.Machine, r.Event = ledger.MachineTransfer, ledger.EventTransfer
-	case last == "deposits":
+	case "deposits":
 		r.Machine, r.Event = ledger.MachineTransfer, ledger.EventDeposit
-	case last == "transitions":
+	case "transitions":
 		var said struct {
 			Event engine.Event    `json:"event"`
 			Input json.RawMessage `json:"input"`

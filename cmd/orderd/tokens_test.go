@@ -287,7 +287,14 @@ func TestRedisEmptiedInAStormDoesNothingTwice(t *testing.T) {
 					}
 				}
 			})
-			answers := together(forms*clicks, func(i int) answer { return s.do("POST", "/v1/orders", twoBooks, "Submit-Token", tokens[i%forms]) })
+			browsers := newCrowd(t, forms*clicks, "dev", s.url)
+			answers := together(forms*clicks, func(i int) answer {
+				a, err := browsers.post(t.Context(), "/v1/orders", twoBooks, "Submit-Token", tokens[i%forms])
+				if err != nil {
+					t.Error(err)
+				}
+				return a
+			})
 			cancel()
 			emptying.Wait()
 			made := map[string]string{} // order by token
@@ -312,6 +319,7 @@ func TestRedisEmptiedInAStormDoesNothingTwice(t *testing.T) {
 				require.Equal(t, id, a.str("id"))
 			}
 			t.Logf("%d of %d forms had their effect: %v", len(made), forms, counted(answers))
+			browsers.answers.Check(t, s.daemon.database.Gorm)
 			requireClean(t, s.daemon.database.Gorm)
 		})
 	}

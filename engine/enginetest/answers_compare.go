@@ -125,7 +125,7 @@ func (q *Asked) told() (place, bool) {
 		return place{}, false
 	case r.DryRun && r.Outcome == engine.Applied: // what would be
 		return place{}, false
-	case r.State == "" && r.Outcome != engine.NotFound:
+	case r.State == "" && r.Outcome != engine.NotFound, q.subject().id == "":
 		return place{}, false
 	}
 	return place{q.subject(), r.Version}, true
