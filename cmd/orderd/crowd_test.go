@@ -36,6 +36,7 @@ type crowd struct {
 	waiting atomic.Int64 // requests without an answer yet
 	cut     atomic.Int64 // requests that never got one
 	retried atomic.Int64 // requests that a daemon wanted to have again
+	longest atomic.Int64 // of all answers, in nanoseconds
 }
 
 func newCrowd(t *testing.T, callers int, key string, daemons ...string) *crowd {
@@ -130,7 +131,7 @@ func (c *crowd) send(ctx context.Context, method, path, body string, header http
 		return answer{}, err
 	}
 	r.Header = header
-	asked := c.asked(method, path, body, header)
+	asked, began := c.asked(method, path, body, header), time.Now()
 	response, err := c.client.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -140,6 +141,7 @@ func (c *crowd) send(ctx context.Context, method, path, body string, header http
 	if err != nil {
 		return answer{}, err
 	}
+	c.timed(time.Since(began))
 	a = answer{status: response.StatusCode, header: response.Header, text: string(text)}
 	if err := json.Unmarshal(text, &a.body); err != nil {
 		return a, fmt.Errorf("%s: %w", a, err)
@@ -150,6 +152,15 @@ func (c *crowd) send(ctx context.Context, method, path, body string, header http
 		}
 	}
 	return a, nil
+}
+
+// timed notes how long an answer took.
+func (c *crowd) timed(took time.Duration) {
+	for longest := c.longest.Load(); int64(took) > longest; longest = c.longest.Load() {
+		if c.longest.CompareAndSwap(longest, int64(took)) {
+			return
+		}
+	}
 }
 
 // sleep waits, but not longer than ctx lives.
