@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
@@ -91,6 +92,24 @@ func TestADeadlockIsNeverAnActionsFault(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A panic says that the code is wrong, even if it says so with an error that would otherwise be tried again.
+func TestAPanicIsAFaultWhateverItSays(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
+		y := newYard(t, db, engine.Config{})
+		y.build(t, "a")
+		runs := 0
+		y.exec = func(*gorm.DB, wagonCall) error {
+			runs++
+			panic(&mysql.MySQLError{Number: 1213})
+		}
+		_, err := y.eng.Apply(t.Context(), wagonDo("a", "haul", "1"))
+		var panicked *engine.PanicError
+		if !errors.As(err, &panicked) || runs != 1 {
+			t.Errorf("after %d runs: %v", runs, err)
+		}
+	})
 }
 
 func TestAStatementThatFailedIsItsActionsFaultThoughTheActionIsSilent(t *testing.T) {

@@ -42,33 +42,53 @@ func TestARequestThatLocksItsRowBeginsBeforeItReads(t *testing.T) {
 
 // On locked rows nobody can come in between, so a request that has lost once does not lose for ever.
 func TestAfterALostRaceARequestLocksItsRow(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
-		y := newYard(t, db, engine.Config{})
-		other := y.engine(t, db, engine.Config{})
-		y.build(t, "a")
-		raced, kinds, queries := false, []enginetest.CallKind(nil), []string(nil)
-		y.faults.Decide(func(_ int, kind enginetest.CallKind, query string) enginetest.Fault {
-			switch {
-			case raced:
-				kinds, queries = append(kinds, kind), append(queries, query)
-			case beginning(kind):
-				if r, err := other.Apply(t.Context(), wagonDo("a", "shunt", "other")); r.Outcome != engine.Applied {
-					t.Error(err)
+	move := func(a engine.Applier, key string) engine.Result {
+		r, _ := a.Apply(context.Background(), wagonDo("a", "shunt", key))
+		return r
+	}
+	assemble := func(a engine.Applier, key string) engine.Result {
+		r, _ := engine.Create(context.Background(), a, &wagon{ID: "new" + key}, wagonDo("", "assemble", "one"))
+		return r
+	}
+	for name, c := range map[string]struct {
+		do   func(a engine.Applier, key string) engine.Result
+		want string
+	}{
+		"for a row": {move, "applied/ empty 3 by 3"},
+		"for a key": {assemble, "already/replayed empty 1 by 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
+				y := newYard(t, db, engine.Config{})
+				other := y.engine(t, db, engine.Config{})
+				y.build(t, "a")
+				raced, kinds, queries := false, []enginetest.CallKind(nil), []string(nil)
+				y.faults.Decide(func(_ int, kind enginetest.CallKind, query string) enginetest.Fault {
+					switch {
+					case raced:
+						kinds, queries = append(kinds, kind), append(queries, query)
+					case beginning(kind):
+						if r := c.do(other, "theirs"); r.Outcome != engine.Applied {
+							t.Error(r.Err())
+						}
+						raced = true
+					}
+					return enginetest.NoFault
+				})
+				if got := answered(c.do(y.eng, "mine")); got != c.want {
+					t.Errorf("got %s, want %s", got, c.want)
 				}
-				raced = true
-			}
-			return enginetest.NoFault
+				y.faults.Decide(nil)
+				again := slices.Index(kinds, enginetest.CallQuery)
+				if again < 1 || kinds[again-1] != enginetest.CallBegin {
+					t.Fatalf("after the race: %v", kinds)
+				}
+				if db.Name() == "mysql" && !strings.Contains(queries[again], "FOR UPDATE") {
+					t.Errorf("after the race it reads with %s", queries[again])
+				}
+			})
 		})
-		y.expect(t, []engine.Request{wagonDo("a", "fill", "")}, "applied/ full 3 by 3")
-		y.faults.Decide(nil)
-		again := slices.Index(kinds, enginetest.CallQuery)
-		if again < 1 || kinds[again-1] != enginetest.CallBegin {
-			t.Fatalf("after the race: %v", kinds)
-		}
-		if db.Name() == "mysql" && !strings.Contains(queries[again], "FOR UPDATE") {
-			t.Errorf("after the race it reads with %s", queries[again])
-		}
-	})
+	}
 }
 
 // Whoever deadlocks without end is told after so many tries, and a batch of them after so many for each part.

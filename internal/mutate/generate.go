@@ -24,6 +24,9 @@ func generate(ctx context.Context, top string, l *list, n int, seed string) erro
 		at[s.identity] = i
 	}
 	l.Mutants = slices.DeleteFunc(l.Mutants, func(m mutant) bool { _, ok := at[m.identity]; return !ok })
+	defer func() {
+		slices.SortFunc(l.Mutants, func(a, b mutant) int { return cmp.Compare(at[a.identity], at[b.identity]) })
+	}()
 	has := map[identity]bool{}
 	for _, m := range l.Mutants {
 		has[m.identity] = true
@@ -46,7 +49,6 @@ func generate(ctx context.Context, top string, l *list, n int, seed string) erro
 	if len(l.Mutants) < n {
 		return fmt.Errorf("the source has only %d places to mutate", len(l.Mutants))
 	}
-	slices.SortFunc(l.Mutants, func(a, b mutant) int { return cmp.Compare(at[a.identity], at[b.identity]) })
 	return nil
 }
 

@@ -93,10 +93,8 @@ func (o options) do(ctx context.Context, out io.Writer) (bool, error) {
 	}
 	switch {
 	case o.generate:
-		if err := generate(ctx, o.top, l, o.size, o.seed); err != nil {
-			return false, err
-		}
-		return true, l.write(o.list)
+		err := generate(ctx, o.top, l, o.size, o.seed)
+		return err == nil, errors.Join(err, l.write(o.list)) // what was found is not looked for again
 	case o.sites:
 		all, err := l.allSites(o.top)
 		for _, s := range all {
