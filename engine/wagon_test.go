@@ -14,11 +14,12 @@ import (
 
 // wagon is a row whose guards, columns and SQL a test chooses.
 type wagon struct {
-	ID      string `gorm:"primaryKey;size:64" engine:"id"`
-	Status  string `gorm:"size:16;<-:create" engine:"state"`
-	Version int64  `gorm:"<-:create" engine:"version"`
-	Load    int64  `gorm:"check:wagon_load,load_ < 1000;column:load_"`
-	Seal    []byte `gorm:"size:64"`
+	ID      string  `gorm:"primaryKey;size:64" engine:"id"`
+	Status  string  `gorm:"size:16;<-:create" engine:"state"`
+	Version int64   `gorm:"<-:create" engine:"version"`
+	Load    int64   `gorm:"column:load_"`
+	Owner   *string `gorm:"size:16;not null;default:nobody"`
+	Seal    []byte  `gorm:"size:64"`
 }
 
 type wagonCall = engine.Call[wagon, engine.NoInput]
