@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"example.com/orderd/cmd/orderd/internal/database"
 )
 
 // The scenes that every shop knows, over HTTP. Each is played by many at once, and its effect is there
@@ -134,7 +132,7 @@ func TestSceneOneSMSPerEvent(t *testing.T) {
 		<-in.first
 		one.killHard()
 		close(in.goOn)
-		longAgo(t, setting)
+		muchLater(t, setting)
 
 		two, three := b.serveMortal(), b.serveMortal()
 		second := paid(two)
@@ -172,15 +170,12 @@ func TestSceneOneSMSPerEvent(t *testing.T) {
 	})
 }
 
-// longAgo lets the call of a sender that was killed be as old as a daemon waits before it decides.
-func longAgo(t *testing.T, setting string) {
+// muchLater lets a daemon decide, for which an hour has passed, about the call of a sender that was killed.
+func muchLater(t *testing.T, setting string) {
 	t.Helper()
-	db, err := database.Open(t.Context(), setting)
+	later := start(t, setting, func(c *config) { c.now = func() time.Time { return time.Now().Add(time.Hour) } })
+	_, err := later.daemon.background.notifier.Step(t.Context(), 0)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	n, err := db.SQL.Exec(t.Context(), "UPDATE notifications SET updated_at = ? WHERE status = ?", time.Now().Add(-time.Hour).UTC(), "sending")
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
 }
 
 // A checkout retries one business request from many threads: there is one order.
