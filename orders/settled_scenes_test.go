@@ -229,6 +229,7 @@ var free = map[string]string{
 	"Ledger.NewRewards": setsUp, "Ledger.Attach": setsUp, "Rewards.Name": reads,
 	"Notifier.List": reads, "Notifier.Name": reads,
 	"Engine.Allowed": reads, "Engine.At": reads, "Engine.Attempts": reads, "Engine.ByKey": reads, "Engine.History": reads, "Engine.Machines": reads,
+	"Engine.Ready": reads,
 	"Engine.Close": setsUp, "Engine.Committed": "tells observers",
 	"Engine.ApplyTx":      "the COMMIT is the caller's",
 	"Engine.Adopt":        "answers with a number, and is repeated until there is nothing left",
