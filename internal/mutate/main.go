@@ -76,7 +76,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.record, "record", false, "write into the list which test killed which mutant")
 	flags.BoolVar(&o.generate, "generate", false, "bring the list up to date with the source, and run nothing")
 	flags.BoolVar(&o.sites, "sites", false, "show all places that -only matches as lines of a list, and run nothing")
-	flags.IntVar(&o.size, "size", 240, "with -generate: the mutants of the list")
+	flags.IntVar(&o.size, "size", 250, "with -generate: the mutants of the list")
 	flags.StringVar(&o.seed, "seed", "1", "with -generate and -sample: what the choice depends on")
 	return o, flags.Parse(args)
 }
