@@ -30,7 +30,7 @@ CREATE TABLE engine_transitions (
   to_status       VARBINARY(64)  NOT NULL COMMENT 'state after',
   source          VARBINARY(128) NOT NULL COMMENT 'who asked; call where the caller gave no key',
   seq             VARBINARY(255) NOT NULL COMMENT 'the asker''s own number for the request',
-  fingerprint     BINARY(32)     NOT NULL COMMENT 'SHA-256 of machine, subject, event and canonical input',
+  fingerprint     BINARY(32)     NOT NULL COMMENT 'SHA-256 of machine, subject, event and canonical input, and of a creation the columns given',
   nonce           BIGINT         NOT NULL COMMENT 'drawn per try: tells a settled commit from a twin''s',
   actor           VARCHAR(190)   NOT NULL COMMENT 'who is shown as having done it',
   reason          VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',

@@ -159,6 +159,7 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 			r = settled
 		}
 		e.observe(r.carried.items)
+		r.carried = &carrier{} // once, also where several parts of a batch are settled by one round
 		return r.answerAll(b)
 	}
 	return e.recoverFrom(ctx, b, r, err)
@@ -192,6 +193,9 @@ func (e *Engine) decide(ctx context.Context, from reader, items []*item, lock lo
 		for i, it := range items {
 			verdicts[i] = w.decide(ctx, it)
 			more = more || verdicts[i].kind == verdictMore
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err // guards may have been cut short: nothing of this round is an answer
 		}
 		if !more {
 			return w, verdicts, nil

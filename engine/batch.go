@@ -104,7 +104,7 @@ func (e *Engine) again(ctx context.Context, b *batch, cost int) []*batch {
 	switch {
 	case !b.settleBy.IsZero():
 		limit = 1 << 20 // bounded by the time to settle
-	case b.run.away:
+	case b.run.away && sqldb.Classify(b.failure) == sqldb.ClassUnavailable:
 		limit = 1
 	}
 	if b.tries < limit {
@@ -121,7 +121,7 @@ func (e *Engine) again(ctx context.Context, b *batch, cost int) []*batch {
 
 // part is a batch of some items that goes on from where b is.
 func (b *batch) part(items []*item) *batch {
-	return &batch{run: b.run, items: items, lock: b.lock, doubts: b.doubts, settleBy: b.settleBy, duplicates: b.duplicates}
+	return &batch{run: b.run, items: items, lock: b.lock, doubts: b.doubts, settleBy: b.settleBy}
 }
 
 // halves splits a batch to find what is wrong with it.

@@ -36,6 +36,8 @@ func (it *item) sameAs(t *Transition) bool {
 	switch {
 	case it.blank:
 		return true
+	case t == nil: // nobody knows how the row came there, as it is not adopted yet
+		return false
 	case it.req.row != nil: // of a new row only the fingerprint is kept
 		return it.print == t.Fingerprint
 	case bytes.Equal(it.canonical, t.Input):

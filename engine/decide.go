@@ -117,13 +117,11 @@ func (w *world) decide(ctx context.Context, it *item) verdict {
 		w.held[it.key] = true
 		w.subject(it.ref(), it.m).held = true
 	}
-	if v.kind != verdictFinal || w.asked[it.key] || it.keyless {
+	refuses := v.kind == verdictFinal || v.kind == verdictMore
+	if !refuses || w.asked[it.key] || it.keyless {
 		return v
 	}
-	w.wantKey = append(w.wantKey, it)
-	if s := w.subject(it.ref(), it.m); w.rows[s.ref] != nil {
-		w.wantPast[s.ref] = true // most refusals look back
-	}
+	w.wantKey = append(w.wantKey, it) // together with what else is wanted
 	return verdict{kind: verdictMore}
 }
 

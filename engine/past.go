@@ -38,6 +38,9 @@ func (w *world) pastOf(s *subject) ([]Transition, bool) {
 	}
 	past := slices.Clone(read)
 	for _, mv := range s.moves {
+		if mv.adopted != nil {
+			past = append(past, *mv.adopted)
+		}
 		past = append(past, mv.fact)
 	}
 	return past, true
@@ -48,6 +51,9 @@ func (w *world) stepOf(s *subject, version int64) (t *Transition, known bool) {
 	for _, mv := range s.moves {
 		if mv.fact.Version == version {
 			return &mv.fact, true
+		}
+		if mv.adopted != nil && mv.adopted.Version == version {
+			return mv.adopted, true
 		}
 	}
 	at := step{s.ref, version}

@@ -28,7 +28,7 @@ type CommitError struct {
 	Unknown bool
 	// Until is when it will be settled by the database's clock at the latest: what has not committed then never
 	// will. Before, a transaction that takes the same locks may be overtaken by it. Zero where the
-	// transaction held its locks already.
+	// transaction held its locks already, and never where they hold up nobody on other nodes.
 	Until time.Time
 }
 
@@ -72,6 +72,7 @@ type ending struct {
 	gorm.TxCommitter
 	conn    *sql.Conn          // nil when the pool gives out no connections
 	release context.CancelFunc // frees the transaction's context
+	until   time.Time          // see CommitError
 	done    bool
 }
 
@@ -89,7 +90,7 @@ func (tx *Tx) commit(ctx context.Context) error {
 	err := within(commitLimit, tx.end.Commit)
 	tx.end.close(err)
 	if err != nil {
-		return &CommitError{Err: err, Unknown: !aborted(err)}
+		return &CommitError{Err: err, Unknown: !aborted(err), Until: tx.end.until}
 	}
 	return nil
 }

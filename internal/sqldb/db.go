@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -21,6 +22,8 @@ type DB struct {
 	readCommitted bool // sessions of the pool already are READ COMMITTED
 	packets       *packets
 	backoff       Backoff
+
+	inDoubtUntil time.Time // of a COMMIT without an answer; see CommitError.Until
 }
 
 // Wrap checks db, which a user may have opened, and returns a handle without leftovers: no

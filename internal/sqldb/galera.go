@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // syncWait is what wsrep_sync_wait must have on a Galera node: reads (1), updates and deletes (2), inserts and
 // replaces (4) wait until the node has applied what was committed on others before.
 const syncWait = 7
+
+// never is after every time that a database's clock will tell. The locks of a transaction hold up nobody on the
+// other nodes of a cluster, and its COMMIT may still be on its way to one of them while it is settled on another.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // checkGalera reports what is wrong with a session on a Galera node. Elsewhere nothing is.
 func checkGalera(ctx context.Context, db *DB) (problems []error) {
@@ -28,6 +33,7 @@ func checkGalera(ctx context.Context, db *DB) (problems []error) {
 	if !switchedOn(v["wsrep_on"]) {
 		return nil
 	}
+	db.inDoubtUntil = never
 	if n, err := strconv.Atoi(v["wsrep_sync_wait"]); err != nil || n&syncWait != syncWait {
 		problems = append(problems, fmt.Errorf("this Galera node answers before it has applied what others have committed"+
 			" (wsrep_sync_wait is %s): add wsrep_sync_wait=%d to the DSN, or open the database with engine/mysqldb", v["wsrep_sync_wait"], syncWait))

@@ -108,7 +108,8 @@ func (p *packets) play(ctx context.Context, steps []step) error {
 			p.clock.doubt(ctx, p.pool)
 			return ErrMoved
 		}
-		if class := classifyMySQL(e); class == ClassDuplicate || class == ClassLockWait {
+		class := classifyMySQL(e)
+		if class == ClassDuplicate || class == ClassLockWait || ofStatement(e) {
 			return err // no COMMIT says that
 		}
 	}
@@ -116,6 +117,17 @@ func (p *packets) play(ctx context.Context, steps []step) error {
 		return err
 	}
 	return &CommitError{Err: err, Unknown: true, Until: until.Add(clockSlack)}
+}
+
+// ofStatement reports whether an error is about a statement's text or values, which a COMMIT has none of.
+func ofStatement(e *mysql.MySQLError) bool {
+	switch e.Number {
+	case 1048, 1054, 1064, 1136, 1146, 1364, // columns and tables
+		1264, 1265, 1292, 1366, 1406, 1690, // values
+		1216, 1217, 1451, 1452, 3819, 4025: // constraints
+		return true
+	}
+	return false
 }
 
 // errOddPackets stands for packets that were carried out in another way than they have to be.

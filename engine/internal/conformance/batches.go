@@ -148,8 +148,13 @@ var batchTests = map[string]func(*testing.T, *bench){
 			return enginetest.NoFault
 		})
 		applied := want{outcome: engine.Applied, state: "delivered", version: 3}
-		b.applyAll(t, []engine.Request{request("p0", "deliver"), request("p1", "deliver"), request("p2", "deliver"), request("p3", "deliver")},
-			[]want{applied, applied, {engine.Stale, engine.Passed, "lost", 3, 3}, applied})
+		var rs []engine.Request
+		for i := range 4 {
+			r := request(fmt.Sprint("p", i), "deliver")
+			r.Lane = "one" // they share a transaction behind a batcher as well
+			rs = append(rs, r)
+		}
+		b.applyAll(t, rs, []want{applied, applied, {engine.Stale, engine.Passed, "lost", 3, 3}, applied})
 		if !raced {
 			t.Error("no race took place")
 		}
