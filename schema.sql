@@ -85,6 +85,7 @@ CREATE TABLE engine_messages (
   sent_at    DATETIME(6)             COMMENT 'when every sink had it',
   problem    VARCHAR(1000)  NOT NULL DEFAULT '' COMMENT 'why the last try failed',
   taken      VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'sinks that have it already while others do not',
+  unasked    VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'of a message that waits: sinks that rested and have not had its first try',
   created_at DATETIME(6)    NOT NULL COMMENT 'time of the transition',
   hash       BINARY(16)     NOT NULL COMMENT 'hash of what never changes: its place, type, data and created_at',
   PRIMARY KEY (machine, subject, version, ordinal),

@@ -20,7 +20,7 @@ type Status string
 // The statuses.
 const (
 	Pending  Status = "pending"  // not tried yet
-	Retrying Status = "retrying" // tried, and waiting for the next try
+	Retrying Status = "retrying" // tried, or held up by a sink that rests, and waiting for the next try
 	Sent     Status = "sent"     // every sink has it
 	Parked   Status = "parked"   // given up; a person decides
 )
@@ -47,7 +47,9 @@ type Message struct {
 	SentAt  *time.Time `json:"sent_at,omitempty"` //
 	Problem string     `json:"problem,omitempty"` // of the last try
 
-	taken []string // sinks that have it
+	taken   []string             // sinks that have it
+	unasked []string             // sinks that rested, and have not been asked about it; all of them while it is pending
+	behind  map[string]time.Time // sinks at which others come first, and when these are tried next
 }
 
 // address is a message's place in its table.
@@ -82,15 +84,15 @@ func parseID(id string) (address, bool) {
 }
 
 // columns are what scan reads.
-const columns = "machine, subject, version, ordinal, type, data, created_at, status, tries, replays, next_at, sent_at, problem, taken"
+const columns = "machine, subject, version, ordinal, type, data, created_at, status, tries, replays, next_at, sent_at, problem, taken, unasked"
 
 func scan(rows *sql.Rows) (Message, error) {
 	var m Message
-	var data, taken string
+	var data, taken, unasked string
 	var sent sql.NullTime
 	err := rows.Scan(&m.Machine, &m.Subject, &m.Version, &m.Ordinal, &m.Type, &data, &m.At, &m.Status, &m.Tries, &m.Replays,
-		&m.NextAt, &sent, &m.Problem, &taken)
-	m.ID, m.Data, m.taken = m.address().id(), json.RawMessage(data), strings.Fields(taken)
+		&m.NextAt, &sent, &m.Problem, &taken, &unasked)
+	m.ID, m.Data, m.taken, m.unasked = m.address().id(), json.RawMessage(data), strings.Fields(taken), strings.Fields(unasked)
 	m.At, m.NextAt = m.At.UTC(), m.NextAt.UTC()
 	if sent.Valid {
 		at := sent.Time.UTC()

@@ -30,15 +30,10 @@ var rests = retry.Rule{Pauses: retry.Doubling(time.Second, time.Minute), Tries: 
 // graceMax is how long a sink may take to return once its time is over.
 const graceMax = time.Second
 
-// resting is why a message was not handed to a sink.
-type resting struct{ until time.Time }
-
-func (*resting) Error() string { return "it has not answered in time, and is given a rest" }
-
 // hand hands messages to the sink, and returns one error for each.
 func (o *outlet) hand(ctx context.Context, c Config, ms []Message) []error {
 	if until := o.rests(c.Now()); !until.IsZero() {
-		return all(ms, &resting{until})
+		return all(ms, &wait{until, whyRest})
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -107,7 +102,7 @@ func later(a, b time.Time) time.Time {
 type obstacle struct {
 	errs   []error   // of the sinks that have not taken it
 	blames bool      // one of them was asked
-	until  time.Time // the others rest
+	until  time.Time // the first of the others may be asked
 }
 
 // deliver hands a batch to every sink that does not have it yet, to all sinks at the same time, and
@@ -120,12 +115,16 @@ func (r *Relay) deliver(ctx context.Context, batch []Message) []obstacle {
 		took time.Duration
 	}
 	calls := make([]call, len(r.sinks))
+	ways := make([]obstacle, len(batch))
 	var sinks sync.WaitGroup
 	for n, o := range r.sinks {
 		c := &calls[n]
-		for i, m := range batch {
-			if !slices.Contains(m.taken, o.Name()) {
-				c.ms, c.at = append(c.ms, m), append(c.at, i)
+		for i := range batch {
+			m := &batch[i]
+			if until, behind := m.behind[o.Name()]; behind {
+				ways[i].add(m, o.Name(), &wait{until, whyBehind})
+			} else if !slices.Contains(m.taken, o.Name()) {
+				c.ms, c.at = append(c.ms, *m), append(c.at, i)
 			}
 		}
 		if len(c.ms) == 0 {
@@ -138,7 +137,6 @@ func (r *Relay) deliver(ctx context.Context, batch []Message) []obstacle {
 		})
 	}
 	sinks.Wait()
-	ways := make([]obstacle, len(batch))
 	for n, o := range r.sinks {
 		c := calls[n]
 		if len(c.ms) == 0 {
@@ -149,32 +147,42 @@ func (r *Relay) deliver(ctx context.Context, batch []Message) []obstacle {
 			m, way := &batch[c.at[j]], &ways[c.at[j]]
 			if err == nil {
 				told.Lags = append(told.Lags, r.cfg.Now().Sub(m.At))
-				m.taken = append(m.taken, o.Name())
+				m.taken, m.unasked = append(m.taken, o.Name()), without(m.unasked, o.Name())
 				continue
 			}
 			told.Failed++
-			way.add(o.Name(), err)
+			way.add(m, o.Name(), err)
 		}
 		r.cfg.Handed(told)
 	}
 	return ways
 }
 
-func (o *obstacle) add(sink string, err error) {
+// add notes that a sink has not taken a message.
+func (o *obstacle) add(m *Message, sink string, err error) {
 	o.errs = append(o.errs, fmt.Errorf("%s: %w", sink, err))
-	var rests *resting
-	if errors.As(err, &rests) {
-		o.until = later(o.until, rests.until)
-	} else {
-		o.blames = true
+	var w *wait
+	if !errors.As(err, &w) {
+		o.blames, m.unasked = true, without(m.unasked, sink)
+		return
+	}
+	if m.first(sink) {
+		m.unasked = append(without(m.unasked, sink), sink)
+	}
+	if o.until.IsZero() || w.until.Before(o.until) {
+		o.until = w.until
 	}
 }
 
-// takenBy is the sinks that have a message, as they are kept with it.
-func (r *Relay) takenBy(m Message) string {
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
+// names is those of sinks, as they are kept with a message.
+func (r *Relay) names(of []string) string {
 	var names []string
 	for _, o := range r.sinks {
-		if slices.Contains(m.taken, o.Name()) {
+		if slices.Contains(of, o.Name()) {
 			names = append(names, o.Name())
 		}
 	}

@@ -61,7 +61,7 @@ const (
 	pauseMax = 10 * time.Minute
 )
 
-// takenMax bounds the names of all sinks together, in bytes: that of the column taken.
+// takenMax bounds the names of all sinks together, in bytes: that of the columns taken and unasked.
 const takenMax = 255
 
 var sinkName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
@@ -129,19 +129,24 @@ func (r *Relay) due(ctx context.Context) (batch []Message, more bool, err error)
 		batch = append(batch, m)
 		return err
 	}
+	some := false // wait for their next try
 	retries := max(1, r.cfg.Batch/retryShare)
 	const order = " ORDER BY next_at, machine, subject, version, ordinal LIMIT "
 	err = r.db.Read(ctx, []sqldb.Reading{
 		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'retrying' AND next_at <= ?" + order + strconv.Itoa(retries),
 			Args: []any{r.cfg.Now().UTC().Truncate(sqldb.Precision)}, Row: add},
 		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'pending'" + order + strconv.Itoa(r.cfg.Batch), Row: add},
+		{Query: "SELECT 1 FROM engine_messages WHERE status = 'retrying' LIMIT 1", Row: func(*sql.Rows) error {
+			some = true
+			return nil
+		}},
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("outbox: read what is due: %w", err)
 	}
 	first := slices.IndexFunc(batch, func(m Message) bool { return m.Status == Pending })
 	if first < 0 {
-		return batch, len(batch) == retries, nil
+		first = len(batch)
 	}
 	fresh := batch[first:]
 	more = first == retries || len(fresh) == r.cfg.Batch
@@ -150,16 +155,19 @@ func (r *Relay) due(ctx context.Context) (batch []Message, more bool, err error)
 			return nil, false, err
 		}
 	}
-	return append(batch[:first:first], inOrder(fresh)...), more, nil
+	batch = inOrder(append(batch[:first:first], fresh...))
+	if some {
+		err = r.queueUp(ctx, batch)
+	}
+	return batch, more, err
 }
 
 // inOrder keeps the order of subjects, and puts each subject's messages in the order of its versions.
 func inOrder(ms []Message) []Message {
-	type subject struct{ machine, id string }
 	of := map[subject][]Message{}
 	var order []subject
 	for _, m := range ms {
-		s := subject{m.Machine, m.Subject}
+		s := m.of()
 		if of[s] == nil {
 			order = append(order, s)
 		}
@@ -167,22 +175,24 @@ func inOrder(ms []Message) []Message {
 	}
 	sorted := make([]Message, 0, len(ms))
 	for _, s := range order {
-		slices.SortFunc(of[s], func(a, b Message) int {
-			return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.Ordinal, b.Ordinal))
-		})
+		slices.SortFunc(of[s], byVersion)
 		sorted = append(sorted, of[s]...)
 	}
 	return sorted
 }
 
+// byVersion compares messages of one subject.
+func byVersion(a, b Message) int {
+	return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.Ordinal, b.Ordinal))
+}
+
 // withOlder adds to a full batch the messages of its subjects that are older and yet further back in
 // the queue: next_at comes from clocks that differ.
 func (r *Relay) withOlder(ctx context.Context, fresh []Message) ([]Message, error) {
-	type subject struct{ machine, id string }
 	oldest := map[subject]int64{}
 	var subjects []subject
 	for _, m := range fresh {
-		s := subject{m.Machine, m.Subject}
+		s := m.of()
 		v, known := oldest[s]
 		if !known {
 			subjects = append(subjects, s)
@@ -234,8 +244,8 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, ways []o
 		case stopped: // neither the sink nor the message is to blame
 			m.Problem = retry.Text(err.Error(), retry.ProblemMax)
 		case !ways[i].blames: // nor here is the message
-			note := r.rule.Waits(now, m.Tries, err)
-			m.Status, m.NextAt, m.Problem = Retrying, later(note.NextAt, ways[i].until.UTC().Truncate(sqldb.Precision)), note.Problem
+			m.Status, m.NextAt = Retrying, ways[i].until.UTC().Truncate(sqldb.Precision)
+			m.Problem = retry.Text(err.Error(), retry.ProblemMax)
 		default:
 			note := r.rule.Failed(now, m.Tries, err)
 			m.Status, m.Tries, m.NextAt, m.Problem = Retrying, note.Tries, note.NextAt, note.Problem
@@ -245,12 +255,12 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, ways []o
 			}
 		}
 		where, args := places([]Message{m})
-		script.Exec("UPDATE engine_messages SET status = ?, next_at = ?, tries = ?, problem = ?, taken = ? WHERE "+onItsWay+" AND "+held+" AND "+where,
-			slices.Concat([]any{string(m.Status), m.NextAt, m.Tries, m.Problem, r.takenBy(m)}, holds, args)...)
+		script.Exec("UPDATE engine_messages SET status = ?, next_at = ?, tries = ?, problem = ?, taken = ?, unasked = ? WHERE "+onItsWay+" AND "+held+" AND "+where,
+			slices.Concat([]any{string(m.Status), m.NextAt, m.Tries, m.Problem, r.names(m.taken), r.names(m.unasked)}, holds, args)...)
 	}
 	for part := range slices.Chunk(sent, sentChunk) {
 		where, args := places(part)
-		script.Exec("UPDATE engine_messages SET status = 'sent', sent_at = ?, next_at = ?, tries = tries + 1, problem = '', taken = ''"+
+		script.Exec("UPDATE engine_messages SET status = 'sent', sent_at = ?, next_at = ?, tries = tries + 1, problem = '', taken = '', unasked = ''"+
 			" WHERE "+onItsWay+" AND "+held+" AND "+where,
 			slices.Concat([]any{now, now}, holds, args)...)
 	}
