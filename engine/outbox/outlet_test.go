@@ -49,7 +49,7 @@ func TestSinksThatHangHoldUpNobody(t *testing.T) {
 			}
 			sinks = append(sinks, h)
 		}
-		relay := r.relay(t, outbox.Config{Timeout: time.Millisecond, Rand: func() float64 { return 0 }}, append(sinks, r.in)...)
+		relay := r.relay(t, outbox.Config{Timeout: 250 * time.Millisecond, Rand: func() float64 { return 0 }}, append(sinks, r.in)...)
 		r.Open(t, "a")
 		drain(t, relay)
 		if got := r.in.types("a"); len(got) != 1 || calls.Load() != 4 {
