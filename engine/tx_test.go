@@ -202,6 +202,18 @@ var asked = map[string]engine.Request{
 	"what happened before":       {ID: "open", Event: "open"},
 }
 
+// askedOf is what is asked of one gate; a key is its own.
+func askedOf(r engine.Request, id string) engine.Request {
+	r.Machine = "gate"
+	if r.ID == "" {
+		r.ID = id
+	}
+	if r.Key.Source != "" {
+		r.Key.Seq = id
+	}
+	return r
+}
+
 // Whatever statement of ApplyTx fails: either the transaction goes on and the caller's two rows are
 // there, or the caller is told that it is over and no row is.
 func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
@@ -225,15 +237,9 @@ func TestAnErrorInTheCallersTransactionIsToldOrUndone(t *testing.T) {
 				t.Run(name+", "+what, func(t *testing.T) {
 					for statement := 1; ; statement++ {
 						run++
-						r, id := r, fmt.Sprintf("d%d", run)
+						id := fmt.Sprintf("d%d", run)
 						hang(t, e, id)
-						r.Machine = "gate"
-						if r.ID == "" {
-							r.ID = id
-						}
-						if r.Key.Source != "" {
-							r.Key.Seq = id
-						}
+						r := askedOf(r, id)
 						n, met, witness := 0, false, false
 						s.decide = func(string) (error, bool) { return nil, false }
 						asked, second, commit := careless(shaken.Begin(), id, func(tx *gorm.DB) error {
@@ -320,22 +326,6 @@ func TestATransactionThatIsAlreadyOverIsRefusedAndNothingIsWritten(t *testing.T)
 		if err := errors.Join(db.Table("engine_transitions").Where("version > 1").Count(&moved).Error,
 			db.Table("engine_attempts").Count(&tried).Error); err != nil || moved+tried+notes(t, db, "a") != 0 {
 			t.Errorf("%d transitions and %d attempts: %v", moved, tried, err)
-		}
-	})
-}
-
-func TestACallerWhoHasGoneIsToldSoAndKeepsItsTransaction(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
-		e, _ := gateEngine(t, db)
-		hang(t, e, "a")
-		gone, cancel := context.WithCancel(t.Context())
-		cancel()
-		asked, second, commit := careless(db.Begin(), "a", func(tx *gorm.DB) error {
-			_, err := e.ApplyTx(gone, tx, engine.Request{Machine: "gate", ID: "a", Event: "open"})
-			return err
-		})
-		if !errors.Is(asked, context.Canceled) || second != nil || commit != nil || notes(t, db, "a") != 2 {
-			t.Errorf("told %v, then %v, then %v", asked, second, commit)
 		}
 	})
 }

@@ -59,10 +59,13 @@ var savepoints atomic.Uint64
 
 // Savepoint marks this point of the transaction. It also asks whether the caller's transaction is still
 // open: after an error that the caller has overlooked, servers commit each statement by itself, and
-// make no savepoint without a word. The error of a transaction that is over matches ErrEnded.
+// make no savepoint without a word. The error of a transaction that is over matches ErrEnded. Savepoint,
+// Restore and Release work for a caller whose ctx has ended, too, whose transaction may well go on.
 func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	s := &Savepoint{tx: tx, name: quote(fmt.Sprintf("engine_%d", savepoints.Add(1)))} // never one of the caller's
 	if tx.failed() != nil {
 		return nil, tx.over(tx.err)
@@ -91,7 +94,7 @@ const sqliteError = 1
 func (tx *Tx) begun(ctx context.Context) error {
 	_, err := tx.pool.ExecContext(ctx, "BEGIN")
 	if err == nil {
-		_, err = tx.pool.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, err = tx.pool.ExecContext(ctx, "ROLLBACK")
 		return errors.Join(errors.New("no transaction is open"), err)
 	}
 	if code, ok := sqliteCode(err); ok && code == sqliteError {
@@ -100,10 +103,18 @@ func (tx *Tx) begun(ctx context.Context) error {
 	return err
 }
 
+// outliving is a context for what tells whether a transaction goes on. None of it waits for a lock, and
+// that a caller has gone while it ran would prove nothing about the transaction.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
+}
+
 // Release forgets the savepoint. Its error matches ErrEnded.
 func (s *Savepoint) Release(ctx context.Context) error {
 	s.tx.mu.Lock()
 	defer s.tx.mu.Unlock()
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	if s.tx.failed() != nil {
 		return s.tx.over(s.tx.err)
 	}
@@ -114,8 +125,7 @@ func (s *Savepoint) Release(ctx context.Context) error {
 }
 
 // Restore undoes everything since the savepoint and clears the error that stuck. That the savepoint is
-// still there is what proves that the transaction is; if it is not, the error matches ErrEnded. Restore
-// works for a caller whose ctx has ended, too.
+// still there is what proves that the transaction is; if it is not, the error matches ErrEnded.
 func (s *Savepoint) Restore(ctx context.Context) error {
 	tx := s.tx
 	tx.mu.Lock()
@@ -124,7 +134,7 @@ func (s *Savepoint) Restore(ctx context.Context) error {
 	if tx.ended || endsTransaction(stuck) {
 		return tx.over(stuck)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
+	ctx, cancel := outliving(ctx)
 	defer cancel()
 	if _, err := tx.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+s.name); err != nil {
 		if stuck == nil {

@@ -171,18 +171,19 @@ func TestATransactionOfTheEngineThatHasEndedIsNotRestored(t *testing.T) {
 	})
 }
 
-func TestASavepointIsRestoredForACallerWhoHasGone(t *testing.T) {
+func TestASavepointServesACallerWhoHasGone(t *testing.T) {
 	everyGorm(t, func(t *testing.T, g *gorm.DB, _ *sqldb.DB) {
 		require.NoError(t, g.Transaction(func(own *gorm.DB) error {
 			tx, err := sqldb.Join(own)
 			require.NoError(t, err)
-			before, err := tx.Savepoint(ctx)
-			require.NoError(t, err)
 			gone, cancel := context.WithCancel(ctx)
 			cancel()
+			before, err := tx.Savepoint(gone)
+			require.NoError(t, err)
 			_, err = tx.Exec(gone, insertOrder, "a")
 			require.ErrorIs(t, err, context.Canceled)
-			return before.Restore(gone)
+			require.NoError(t, before.Restore(gone))
+			return before.Release(gone)
 		}))
 	})
 }
