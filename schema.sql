@@ -49,7 +49,7 @@ CREATE TABLE engine_transitions (
 CREATE TABLE engine_attempts (
   id            BINARY(16)     NOT NULL COMMENT 'hash of what was asked, by whom, and the verdict: equal attempts share a row',
   machine       VARBINARY(64)  NOT NULL COMMENT 'machine',
-  subject       VARBINARY(128) NOT NULL COMMENT 'key of the row that was asked to move',
+  subject       VARBINARY(128) NOT NULL COMMENT 'key of the row that was asked to move; empty where many that found none are counted',
   event         VARBINARY(64)  NOT NULL COMMENT 'event',
   source        VARBINARY(128) NOT NULL COMMENT 'who asked; call where the caller gave no key',
   seq           VARBINARY(255) NOT NULL COMMENT 'the asker''s number; empty where the caller gave no key',
@@ -58,7 +58,7 @@ CREATE TABLE engine_attempts (
   reason        VARCHAR(1000)  NOT NULL COMMENT 'why, in the words of the actor',
   outcome       VARBINARY(16)  NOT NULL COMMENT 'verdict',
   detail        VARBINARY(32)  NOT NULL COMMENT 'kind of the verdict',
-  status        VARBINARY(64)  NOT NULL COMMENT 'state of the subject then',
+  status        VARBINARY(64)  NOT NULL COMMENT 'state of the subject then; empty where there was none',
   version       BIGINT         NOT NULL COMMENT 'version of the subject then',
   proof_version BIGINT         NOT NULL COMMENT 'version of the proving transition; 0 where there is none',
   refused       TEXT                    COMMENT 'guards that said no, as JSON',
@@ -68,6 +68,7 @@ CREATE TABLE engine_attempts (
   hash          BINARY(16)     NOT NULL COMMENT 'hash of all other columns but times and last_at',
   PRIMARY KEY (id),
   KEY subject (machine, subject, first_at),
+  KEY asker (machine, status, source, actor),
   KEY age (last_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='journal of requests that moved nothing: refusals and repeats';
 

@@ -22,7 +22,8 @@ const (
 )
 
 // Attempt is a request that moved nothing: a refusal, or a repeat of what has happened. With the
-// detail NotKept it is many, of one outcome: those of a subject that are more than its share.
+// detail NotKept it is many, of one outcome: those that are more than their share. The subject is "" if
+// these found none.
 type Attempt struct {
 	Machine      string    `json:"machine"`
 	Subject      string    `json:"subject"`
@@ -33,7 +34,7 @@ type Attempt struct {
 	Reason       string    `json:"reason"`
 	Outcome      Outcome   `json:"outcome"`
 	Detail       Detail    `json:"detail"`
-	State        State     `json:"state"`   // of the subject then
+	State        State     `json:"state"`   // of the subject then; "" if there was none
 	Version      int64     `json:"version"` // of the subject then
 	ProofVersion int64     `json:"proof_version,omitempty"`
 	Refused      []Refused `json:"refused,omitempty"`
@@ -117,7 +118,8 @@ type AttemptQuery struct {
 }
 
 // Attempts returns a subject's journalled attempts by the time of their first occurrence, oldest
-// first. Counts of repeats lag by up to a second.
+// first. Counts of repeats lag by up to a second. The subject "" has what counts further attempts that
+// found no subject.
 func (e *Engine) Attempts(ctx context.Context, machine, id string, q AttemptQuery) ([]Attempt, error) {
 	var all []Attempt
 	err := e.db.Each(ctx, `SELECT `+strings.Join(attemptColumns, ", ")+` FROM engine_attempts

@@ -19,7 +19,7 @@ const (
 )
 
 // journal keeps attempts. A refusal is durable before its caller is answered; repeats of a known
-// attempt, and what is more than a subject's share, are counted in memory and written each second. It
+// attempt, and what is more than its share, are counted in memory and written each second. It
 // never changes an answer: what it cannot write it logs. What that does to a caller's transaction is
 // told (recordIn).
 type journal struct {
@@ -39,7 +39,7 @@ func newJournal(e *Engine) *journal {
 }
 
 // journalled reports whether an answer belongs into the journal. What moved a subject is in history;
-// what was never looked at, or never found a subject, is only counted in metrics.
+// what was never looked at, or would move what does not exist, is only counted in metrics.
 func journalled(r Result) bool {
 	switch {
 	case r.err != nil, r.DryRun:
@@ -88,7 +88,7 @@ func (j *journal) record(ctx context.Context, items []*item) {
 }
 
 // recordIn writes one answer into the caller's transaction. After an error the caller must find out
-// what is left of that. What is more than the subject's share is counted, whatever becomes of the
+// what is left of that. What is more than its share is counted, whatever becomes of the
 // transaction: a row that all such attempts share is none to hold a lock on.
 func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 	if !journalled(it.result) {
@@ -127,7 +127,7 @@ func (j *journal) isFresh(a *Attempt) bool {
 }
 
 // keeps is isFresh for an attempt that is written in any case, and may be rolled back: it is not
-// remembered, and counted only if it is more than its subject's share.
+// remembered, and counted only if it is more than its share.
 func (j *journal) keeps(a *Attempt) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -45,5 +45,5 @@ const (
 	KeyReused    Detail = "key_reused"    // conflict: same key, other fingerprint; the first result is kept
 	FactMismatch Detail = "fact_mismatch" // conflict: a provider's fact came again with other content
 
-	NotKept Detail = "not_kept" // of attempts only: the row counts those that are more than the subject's share
+	NotKept Detail = "not_kept" // of attempts only: the row counts those that are more than their share
 )

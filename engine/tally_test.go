@@ -9,7 +9,7 @@ func TestWhatTheJournalRemembersIsBounded(t *testing.T) {
 	j := newJournal(&Engine{})
 	j.closed = true // counts nothing, so that nothing waits to be written
 	for i := range journalSeenMax + 10 {
-		a := &Attempt{Machine: "m", Subject: fmt.Sprint(i), Outcome: Early}
+		a := &Attempt{Machine: "m", Subject: fmt.Sprint(i), State: "on", Outcome: Early}
 		a.id = a.identity()
 		if !j.isFresh(a) {
 			t.Fatalf("attempt %d is taken for a repeat", i)
@@ -38,7 +38,7 @@ func TestCountsThatWaitAreBounded(t *testing.T) {
 func TestASubjectsShareIsCountedBetweenLooks(t *testing.T) {
 	all := tallies{}
 	for i := range attemptsPerSubject + 2 {
-		a := &Attempt{Machine: "m", Subject: "s", Outcome: Early, Actor: fmt.Sprint("actor ", i), Key: Key{Source: sourceCall}}
+		a := &Attempt{Machine: "m", Subject: "s", State: "on", Outcome: Early, Actor: fmt.Sprint("actor ", i), Key: Key{Source: sourceCall}}
 		row := all.place(a)
 		if kept := row == a; kept != (i < attemptsPerSubject) {
 			t.Fatalf("attempt %d: kept %v", i, kept)
