@@ -18,7 +18,11 @@ const triesTx = 3
 // matches ErrTxEnded: then nothing of the transaction is left, and whatever follows on its handles
 // fails. The engine neither retries nor settles here: that is the caller's, with the same key. Attempts
 // are journalled in the same transaction. After COMMIT the caller says Committed, so that observers
-// hear of it; inside Exec the engine does that itself.
+// hear of it.
+//
+// Inside Exec the transaction is the engine's, and so is all of that: an action that asks about a subject which another request of its transaction
+// moves runs again in one of its own, whatever it makes of the error. To ask about the very subject that
+// the action's own transition moves is a mistake and matches ErrBadRequest.
 func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, error) {
 	it := e.prepare(r)
 	joined, err := sqldb.Join(tx)
@@ -27,7 +31,11 @@ func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, e
 		return it.result, it.result.Err()
 	}
 	if it.result.err == nil {
-		if err := e.answerIn(ctx, joined, it); err != nil {
+		err := admit(joined, it)
+		if err == nil {
+			err = e.answerIn(ctx, joined, it)
+		}
+		if err != nil {
 			it.reject(err)
 		}
 	}

@@ -22,7 +22,7 @@ func execute(ctx context.Context, tx *sqldb.Tx, w *world) error {
 		}
 	}
 	for place := range longest {
-		if err := executePlace(ctx, tx, open, place); err != nil {
+		if err := executePlace(ctx, tx, w, open, place); err != nil {
 			return err
 		}
 	}
@@ -31,7 +31,7 @@ func execute(ctx context.Context, tx *sqldb.Tx, w *world) error {
 
 // executePlace runs the actions that stand at one place of their edges. It goes on after an item's own
 // failure as long as the transaction does, so that one transaction finds all culprits.
-func executePlace(ctx context.Context, tx *sqldb.Tx, open []*move, place int) error {
+func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, place int) error {
 	var bad culprits
 	var groups [][]*move // of one edge each
 	for _, mv := range open {
@@ -47,26 +47,33 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, open []*move, place int) er
 			groups[i] = append(groups[i], mv)
 			continue
 		}
-		err := guarded(a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
-		if err := bad.judge(ctx, tx, mv, a.name, err); err != nil {
-			return err
+		asked, err := w.ask(tx, []*move{mv}, a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
+		settled, over := asked.settle(tx, a.name, &bad)
+		if !settled {
+			over = bad.judge(ctx, tx, mv, a.name, err)
+		}
+		if over != nil {
+			return over
 		}
 	}
 	for _, moves := range groups {
-		if err := executeAll(ctx, tx, moves[0].edge.execs[place], moves, &bad); err != nil {
+		if err := executeAll(ctx, tx, w, moves[0].edge.execs[place], moves, &bad); err != nil {
 			return err
 		}
 	}
 	return bad.orNil()
 }
 
-func executeAll(ctx context.Context, tx *sqldb.Tx, a action, moves []*move, bad *culprits) error {
+func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*move, bad *culprits) error {
 	calls := make([]*call, len(moves))
 	for i, mv := range moves {
 		calls[i] = mv.call
 	}
 	var errs []error
-	err := guarded(a.name, func() error { errs = a.execAll(ctx, tx.Gorm(ctx), calls); return nil })
+	asked, err := w.ask(tx, moves, a.name, func() error { errs = a.execAll(ctx, tx.Gorm(ctx), calls); return nil })
+	if settled, over := asked.settle(tx, a.name, bad); settled {
+		return over
+	}
 	if err == nil && errs != nil && len(errs) != len(moves) {
 		err = fmt.Errorf("action %s returned %d errors for %d calls", a.name, len(errs), len(moves))
 	}

@@ -167,3 +167,23 @@ func (tx *Tx) over(why error) error {
 	tx.ended = true
 	return fmt.Errorf("%w: %w", ErrEnded, why)
 }
+
+// Enter says what is going on in the transaction, until leave. Who joins it meanwhile is told so by Inside.
+func (tx *Tx) Enter(doing any) (leave func()) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	outer := tx.doing
+	tx.doing = doing
+	return func() {
+		tx.mu.Lock()
+		defer tx.mu.Unlock()
+		tx.doing = outer
+	}
+}
+
+// Inside is what Enter was given last and has not been left, or nil.
+func (tx *Tx) Inside() any {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.doing
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"errors"
+
+	"example.com/orderd/internal/sqldb"
+)
+
+// An action that asks something by ApplyTx asks it in a transaction that is half done: the rows of its round
+// have moved, and history tells so only once all actions have run. What would be judged by such a row, or by a
+// key that is about to be written, has no right answer yet.
+
+// asking is an action under way.
+type asking struct {
+	w     *world
+	moves []*move // whose action it is: one, or all the calls of an ExecAll
+	outer *asking // whose action asked for what this one belongs to
+	torn  bool    // it has asked about what another request of its round moves
+}
+
+var errTorn = errors.New("is being moved by another request of the same transaction: the action runs again, alone")
+
+// ask runs an action.
+func (w *world) ask(tx *sqldb.Tx, moves []*move, name string, run func() error) (*asking, error) {
+	outer, _ := tx.Inside().(*asking)
+	a := &asking{w: w, moves: moves, outer: outer}
+	defer tx.Enter(a)()
+	return a, guarded(name, run)
+}
+
+// admit refuses what an action under way must not ask now. What the action itself is about to do is its
+// author's mistake. What another request of its round does is nobody's: the action has to run in a
+// transaction of its own, behind that request's, and sees it whole there.
+func admit(tx *sqldb.Tx, it *item) error {
+	inner, _ := tx.Inside().(*asking)
+	for a := inner; a != nil; a = a.outer {
+		if s := a.w.subjects[it.ref()]; s != nil && len(s.moves) > 0 {
+			return a.meets(s.moves[0], &RequestError{Field: "ID", Problem: "is being moved by this very transition"})
+		}
+		if mv := a.w.planned[it.key]; mv != nil {
+			return a.meets(mv, &RequestError{Field: "Key", Problem: "is the key of this very transition"})
+		}
+	}
+	return nil
+}
+
+func (a *asking) meets(mv *move, mistake error) error {
+	if len(a.moves) == 1 && a.moves[0].subject == mv.subject {
+		return mistake
+	}
+	a.torn = true
+	return errTorn
+}
+
+// settle judges an action by what became of its asking, whatever it has made of the answers. It reports
+// whether that was all there is to say, and returns an error when the transaction cannot go on.
+func (a *asking) settle(tx *sqldb.Tx, action string, bad *culprits) (settled bool, err error) {
+	if !a.torn {
+		return false, nil
+	}
+	for _, mv := range a.moves {
+		*bad = append(*bad, culprit{item: mv.item, action: action, err: errTorn})
+	}
+	if tx.Err() != nil {
+		return true, *bad
+	}
+	return true, nil
+}
