@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 
 	"example.com/orderd/internal/sqldb"
@@ -32,6 +33,9 @@ func (w *world) ask(tx *sqldb.Tx, moves []*move, name string, run func() error) 
 // author's mistake. What another request of its round does is nobody's: the action has to run in a
 // transaction of its own, behind that request's, and sees it whole there.
 func admit(tx *sqldb.Tx, it *item) error {
+	if err := tx.Again(); err != nil {
+		return err // nothing that is answered now will last
+	}
 	inner, _ := tx.Inside().(*asking)
 	for a := inner; a != nil; a = a.outer {
 		if s := a.w.subjects[it.ref()]; s != nil && len(s.moves) > 0 {
@@ -55,6 +59,9 @@ func (a *asking) meets(mv *move, mistake error) error {
 // settle judges an action by what became of its asking, whatever it has made of the answers. It reports
 // whether that was all there is to say, and returns an error when the transaction cannot go on.
 func (a *asking) settle(tx *sqldb.Tx, action string, bad *culprits) (settled bool, err error) {
+	if err := tx.Again(); err != nil {
+		return true, err
+	}
 	if !a.torn {
 		return false, nil
 	}
@@ -65,4 +72,12 @@ func (a *asking) settle(tx *sqldb.Tx, action string, bad *culprits) (settled boo
 		return true, *bad
 	}
 	return true, nil
+}
+
+// passing is the error that stuck to a transaction, if the database may forgive it on another try.
+func passing(ctx context.Context, tx *sqldb.Tx) error {
+	if class, err := tx.Failure(ctx); class.Transient() {
+		return err
+	}
+	return nil
 }

@@ -20,7 +20,8 @@ const triesTx = 3
 // are journalled in the same transaction. After COMMIT the caller says Committed, so that observers
 // hear of it.
 //
-// Inside Exec the transaction is the engine's, and so is all of that: an action that asks about a subject which another request of its transaction
+// Inside Exec the transaction is the engine's, and so is all of that: what the database may forgive is
+// tried again as a whole, and an action that asks about a subject which another request of its transaction
 // moves runs again in one of its own, whatever it makes of the error. To ask about the very subject that
 // the action's own transition moves is a mistake and matches ErrBadRequest.
 func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, error) {
@@ -66,6 +67,7 @@ func (e *Engine) answerIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 	}
 	e.placeUnplaced(ctx, tx, []*item{it})
 	if tx.Err() != nil { // of a read: nothing is written but what applyIn has answered for
+		tx.RunAgain(passing(ctx, tx))
 		if err := before.Restore(ctx); err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func (e *Engine) Committed(results ...Result) {
 
 // applyIn answers an item, or returns an error if the transaction has ended.
 func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepoint, it *item) error {
-	var last error
+	var last, passes error
 	b := &batch{items: []*item{it}}
 	b.claim()
 	lock := lockRows
@@ -101,6 +103,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 			r.answerAll(b)
 			return nil
 		}
+		passes = passing(ctx, tx)
 		if err := before.Restore(ctx); err != nil {
 			return err
 		}
@@ -125,9 +128,11 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		}
 	}
 	if lostRace(last) {
+		tx.RunAgain(last)
 		it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
 		return nil
 	}
+	tx.RunAgain(passes)
 	it.reject(last)
 	return nil
 }

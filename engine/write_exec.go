@@ -116,8 +116,8 @@ func (c *culprits) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action str
 		return ended
 	}
 	if sticky != nil {
-		if class, _ := tx.Failure(ctx); class.Transient() {
-			return sticky
+		if err := passing(ctx, tx); err != nil {
+			return err
 		}
 		if err == nil {
 			err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)

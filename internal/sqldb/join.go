@@ -187,3 +187,21 @@ func (tx *Tx) Inside() any {
 	defer tx.mu.Unlock()
 	return tx.doing
 }
+
+// RunAgain notes that something in the transaction failed which may succeed when the whole is run again. Unlike an
+// error that sticks it outlives Restore. In a caller's own transaction, and for nil, it does nothing: what runs
+// again is the caller's to say.
+func (tx *Tx) RunAgain(why error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.theirs == nil && tx.again == nil {
+		tx.again = why
+	}
+}
+
+// Again is what RunAgain has noted first, or nil.
+func (tx *Tx) Again() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.again
+}

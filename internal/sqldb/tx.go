@@ -23,6 +23,7 @@ type Tx struct {
 	mu    sync.Mutex
 	err   error
 	ended bool        // by the server
+	again error       // why the whole must be run again, though it goes on
 	doing any         // see Enter
 	open  []*sql.Rows // results not yet known to have been read to their end
 }
