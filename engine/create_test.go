@@ -129,3 +129,85 @@ func TestACreationIsTheSameOnlyWithTheSameColumns(t *testing.T) {
 		})
 	}
 }
+
+// A coffer has what it is made of behind pointers.
+type coffer struct {
+	*Frame
+	Lid *Lid `gorm:"embedded;embeddedPrefix:lid_"`
+	Mat *Lid `gorm:"embedded;embeddedPrefix:mat_"`
+}
+
+// Frame and Lid are exported for gorm.
+type (
+	Frame struct {
+		ID      string `gorm:"primaryKey;size:64" engine:"id"`
+		Status  string `gorm:"size:16;<-:create" engine:"state"`
+		Version int64  `gorm:"<-:create" engine:"version"`
+	}
+	Lid struct {
+		Wood   string `gorm:"size:64"`
+		Hinges int64
+		Knob   *string        `gorm:"size:64"`
+		Nails  map[string]int `gorm:"serializer:json"`
+	}
+)
+
+// Whatever becomes of a creation, what it was asked with stays as it was: nil pointers nil, and structs
+// without what actions do to the engine's own.
+func TestACreationThatMakesNothingLeavesTheCallersRowAlone(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		if err := db.AutoMigrate(&coffer{}); err != nil {
+			t.Fatal(err)
+		}
+		carve := engine.Set("carve", func(c engine.Call[coffer, engine.NoInput], _ *engine.Effects) error {
+			c.Subject.Lid.Wood = "carved"
+			return nil
+		})
+		m, err := engine.NewMachine(engine.Definition[coffer]{
+			Name: "coffer", Exclusive: true, Events: map[engine.Event]engine.Spec{"make": {}, "carve": {}},
+			Edges: []engine.Edge[coffer]{
+				{Event: "make", To: "made", Actions: []engine.Action[coffer]{carve}},
+				{Event: "carve", From: []engine.State{"made"}, To: "carved", Actions: []engine.Action[coffer]{carve}},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := engine.New(db, engine.Config{}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shut(t, e)
+		row := func(id string) *coffer { return &coffer{Frame: &Frame{ID: id}, Lid: &Lid{Wood: "oak"}} }
+		untouched := func(what string, b *coffer, id string) {
+			t.Helper()
+			if *b.Frame != (Frame{ID: id}) || b.Lid.Wood != "oak" || b.Mat != nil {
+				t.Errorf("%s: the row is now %+v %+v %+v", what, b.Frame, b.Lid, b.Mat)
+			}
+		}
+		dry := row("a")
+		if r, err := engine.Create(t.Context(), e, dry, engine.Request{Machine: "coffer", DryRun: true}); r.Outcome != engine.Applied {
+			t.Fatal(r.Outcome, err)
+		}
+		untouched("dry", dry, "a")
+
+		key := engine.Key{Source: "test", Seq: "1"}
+		made, first := row("a"), row("a").Lid
+		made.Lid = first
+		if r, err := engine.Create(t.Context(), e, made, engine.Request{Machine: "coffer", Key: key}); r.Outcome != engine.Applied {
+			t.Fatal(r.Outcome, err)
+		}
+		if made.Lid.Wood != "carved" || made.Mat != nil || made.Version != 1 || first.Wood != "oak" {
+			t.Errorf("made %+v %+v %+v, from %+v", made.Frame, made.Lid, made.Mat, first)
+		}
+		again := row("b")
+		if r, err := engine.Create(t.Context(), e, again, engine.Request{Machine: "coffer", Key: key}); r.Outcome != engine.Already {
+			t.Error(r.Outcome, err)
+		}
+		untouched("already", again, "b")
+		none := &coffer{}
+		if _, err := engine.Create(t.Context(), e, none, engine.Request{Machine: "coffer"}); err == nil || *none != (coffer{}) {
+			t.Errorf("%v: without a key: %+v", err, none)
+		}
+	})
+}

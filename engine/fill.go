@@ -27,7 +27,7 @@ func (s *subject) isNew(c *call) bool {
 // commit knows the row as it is stored.
 func (r *rowType) fill(row any, now time.Time) error {
 	for _, f := range r.filled {
-		if !in(row, f).IsZero() {
+		if !valueOf(row, f).IsZero() {
 			continue
 		}
 		var value any = now

@@ -21,7 +21,8 @@ const tagShared = "shared"
 // hashed is the fields of a row that row hashes cover, by name.
 type hashed struct {
 	fields   []hashedField
-	head     []byte  // hash of their names, which goes before their values
+	pointers embedded
+	head     []byte  // hash of the names, which goes before the values
 	mistakes []error // why the engine cannot foresee what is stored
 }
 
@@ -70,7 +71,7 @@ func hashedKindOf(f *schema.Field) hashedKind {
 }
 
 func hashedOf(parsed *schema.Schema) hashed {
-	var h hashed
+	h := hashed{pointers: embeddedOf(parsed)}
 	mistake := func(format string, args ...any) { h.mistakes = append(h.mistakes, fmt.Errorf(format, args...)) }
 	for _, f := range parsed.Fields {
 		if f.DBName == "" || !f.Creatable || !f.Readable || f.Tag.Get("engine") == tagShared || parsed.FieldsByDBName[f.DBName] != f {
@@ -122,7 +123,7 @@ func (h hashed) only(names []string) (hashed, bool) {
 	if slices.EqualFunc(h.fields, names, func(f hashedField, name string) bool { return f.name == name }) {
 		return h, true
 	}
-	var part hashed
+	part := hashed{pointers: h.pointers}
 	for _, name := range names {
 		i := slices.IndexFunc(h.fields, func(f hashedField) bool { return f.name == name })
 		if i < 0 {
@@ -133,8 +134,10 @@ func (h hashed) only(names []string) (hashed, bool) {
 	return part.named(), true
 }
 
-// of is the hash of a row: of its values as they are stored, in the order of their names.
+// of is the hash of a row: of its values as they are stored, in the order of their names. A nil embedded
+// pointer counts as a struct of zero values: gorm may read its nulls as one.
 func (h *hashed) of(row any) ([]byte, error) {
+	row = h.pointers.whole(row)
 	s := seal.New()
 	s.Bytes(h.head)
 	v := reflect.ValueOf(row).Elem()
@@ -231,7 +234,7 @@ func (m *machine) adoptionHashes(row any) (h rowHashes, err error) {
 		return h, nil
 	}
 	adopted := m.row.copyRow(row)
-	in(adopted, m.row.version).SetInt(1)
+	made(adopted, m.row.version).SetInt(1)
 	h.left, err = m.row.hashed.of(adopted)
 	return h, err
 }

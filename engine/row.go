@@ -51,12 +51,19 @@ func bindRowType[S any](namer schema.Namer) (*rowType, error) {
 	if err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
+	pointers := embeddedOf(parsed)
 	r := &rowType{
 		table:   parsed.Table,
 		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
 		newRow:  func() any { return new(S) },
 		query:   func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
-		copyRow: func(row any) any { c := *row.(*S); return &c },
+		copyRow: func(row any) any {
+			c := *row.(*S)
+			if len(pointers) > 0 {
+				pointers.apart(reflect.ValueOf(&c).Elem(), false)
+			}
+			return &c
+		},
 		find: func(db *gorm.DB) ([]any, error) {
 			var rows []*S
 			if err := db.Find(&rows).Error; err != nil {
@@ -172,13 +179,8 @@ func (r *rowType) key(id string) (any, bool) {
 
 var background = context.Background() // gorm's field accessors want a context and do not use it
 
-// in is a field of a row, without the copy that gorm's own accessor makes of its value.
-func in(row any, f *schema.Field) reflect.Value {
-	return f.ReflectValueOf(background, reflect.ValueOf(row))
-}
-
 func (r *rowType) idOf(row any) string {
-	v := in(row, r.id)
+	v := valueOf(row, r.id)
 	if !r.intID {
 		return v.String()
 	}
@@ -188,14 +190,14 @@ func (r *rowType) idOf(row any) string {
 	return strconv.FormatInt(v.Int(), 10)
 }
 
-func (r *rowType) stateOf(row any) State { return State(in(row, r.state).String()) }
+func (r *rowType) stateOf(row any) State { return State(valueOf(row, r.state).String()) }
 
-func (r *rowType) versionOf(row any) int64 { return in(row, r.version).Int() }
+func (r *rowType) versionOf(row any) int64 { return valueOf(row, r.version).Int() }
 
 // move writes state, version and time of change into a row in memory.
 func (r *rowType) move(row any, to State, version int64, now time.Time) error {
-	in(row, r.state).SetString(string(to))
-	in(row, r.version).SetInt(version)
+	made(row, r.state).SetString(string(to))
+	made(row, r.version).SetInt(version)
 	for _, f := range r.touched {
 		if err := f.Set(background, reflect.ValueOf(row), now); err != nil {
 			return err
@@ -204,7 +206,11 @@ func (r *rowType) move(row any, to State, version int64, now time.Time) error {
 	return nil
 }
 
+// columnValue is what a column gets: nothing if its field is behind a nil pointer.
 func columnValue(f *schema.Field, row any) (driver.Value, error) {
+	if _, there := in(row, f); !there {
+		return nil, nil
+	}
 	v, _ := f.ValueOf(background, reflect.ValueOf(row))
 	value, err := driver.DefaultParameterConverter.ConvertValue(v)
 	if err != nil {
@@ -216,7 +222,9 @@ func columnValue(f *schema.Field, row any) (driver.Value, error) {
 // changed is the columns whose values differ between two rows, with those of the time of change.
 func (r *rowType) changed(before, after any) (columns []string, values []any, err error) {
 	for _, f := range r.others {
-		if plainly(in(before, f), in(after, f)) {
+		had, there := in(before, f)
+		has, still := in(after, f)
+		if there == still && plainly(had, has) {
 			continue
 		}
 		old, err := columnValue(f, before)
@@ -286,7 +294,7 @@ func (r *rowType) columnsGiven(parsed *schema.Schema) []*schema.Field {
 func (r *rowType) given(row any) ([]byte, error) {
 	var content map[string]any
 	for _, f := range r.creatable {
-		if in(row, f).IsZero() {
+		if valueOf(row, f).IsZero() {
 			continue
 		}
 		v, err := columnValue(f, row)
