@@ -10,7 +10,8 @@ type Description struct {
 	Events []DescribedEvent `json:"events"` // sorted by name
 	Edges  []DescribedEdge  `json:"edges"`  // in the order of the definition; the first whose guards pass is taken
 
-	// Exclusive are the fields of the row that row hashes cover; none where the machine is not exclusive.
+	// Exclusive are the fields of the row that row hashes cover, each with the shape of its type: hashes of
+	// another shape are not compared. There are none where the machine is not exclusive.
 	Exclusive []string `json:"exclusive,omitempty"`
 }
 

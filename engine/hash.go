@@ -28,7 +28,7 @@ type hashed struct {
 
 type hashedField struct {
 	*schema.Field
-	name  string // in Go, embedded structs included: other databases may name the column otherwise
+	name  string // in Go, embedded structs included, as other databases may name the column otherwise; and its shape
 	index []int
 	kind  hashedKind
 }
@@ -77,7 +77,8 @@ func hashedOf(parsed *schema.Schema) hashed {
 		if f.DBName == "" || !f.Creatable || !f.Readable || f.Tag.Get("engine") == tagShared || parsed.FieldsByDBName[f.DBName] != f {
 			continue
 		}
-		h.fields = append(h.fields, hashedField{f, strings.Join(f.BindNames, "."), f.StructField.Index, hashedKindOf(f)})
+		name := strings.Join(f.BindNames, ".") + " " + shapeOf(f)
+		h.fields = append(h.fields, hashedField{f, name, f.StructField.Index, hashedKindOf(f)})
 		if f.HasDefaultValue && f.DefaultValueInterface == nil && !f.PrimaryKey {
 			mistake("field %s: its default is the database's, which the engine does not see", f.Name)
 		}
@@ -118,7 +119,7 @@ func (h hashed) names() ([]string, error) {
 	return names, errors.Join(h.mistakes...)
 }
 
-// only is h with just the fields of these names; false if it lacks one.
+// only is h with just the fields of these names; false if it lacks one, or has it in another shape.
 func (h hashed) only(names []string) (hashed, bool) {
 	if slices.EqualFunc(h.fields, names, func(f hashedField, name string) bool { return f.name == name }) {
 		return h, true
