@@ -85,6 +85,26 @@ func TestSinksThatHangHoldUpNobody(t *testing.T) {
 	})
 }
 
+// Whoever watches is told of each sink what it took and what it did not.
+func TestWhatASinkTookAndWhatNotIsCounted(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.Open(t, "a", "b", "c")
+		picky := &inbox{name: "picky", refuse: func(m outbox.Message) error {
+			if m.Subject != "b" {
+				return errors.New("not for me")
+			}
+			return nil
+		}}
+		told := map[string]string{}
+		drain(t, r.relay(t, outbox.Config{Handed: func(h outbox.Handed) {
+			told[h.Sink] = fmt.Sprintf("%d taken, %d not", len(h.Lags), h.Failed)
+		}}, r.in, picky))
+		if told["inbox"] != "3 taken, 0 not" || told["picky"] != "1 taken, 2 not" {
+			t.Errorf("told %v", told)
+		}
+	})
+}
+
 // A step that is told to end notes who has a message already, and blames nobody for the rest.
 func TestAStoppedRelayNotesWhoHasAMessage(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
