@@ -24,13 +24,14 @@ func (r *record) message(machine string) message {
 		return m
 	}
 	status, tries, replays, sent := r.from.String, r.nonce, r.flag, !r.end.IsZero()
+	begun := len(r.timers) > 0 || r.source != "" // some sink has it, or has been passed over
 	switch status {
 	case "sent":
-		if tries < 1 || !r.end.is(r.next) || r.reason != "" || len(r.timers) > 0 {
+		if tries < 1 || !r.end.is(r.next) || r.reason != "" || begun {
 			m.wrong = "is sent, but nobody has noted that"
 		}
 	case "pending":
-		if tries > 0 || len(r.timers) > 0 && r.reason == "" || sent != (replays > 0) || replays == 0 && !r.next.is(r.at) {
+		if tries > 0 || begun && r.reason == "" || sent != (replays > 0) || replays == 0 && !r.next.is(r.at) {
 			m.wrong = "is pending, but not as it was written or put back"
 		}
 	case "retrying", "parked":

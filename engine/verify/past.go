@@ -46,7 +46,7 @@ const (
 		nonce, source, seq, actor, reason, timers, at, NULL, NULL, found_hash, row_hash, hash, ` + trimmed + `
 		FROM engine_transitions WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
 	readMessages = ` UNION ALL SELECT 2, subject, version, type, status, '', '', '', data, ordinal,
-		tries, '', '', '', problem, taken, created_at, next_at, sent_at, NULL, NULL, hash, replays
+		tries, unasked, '', '', problem, taken, created_at, next_at, sent_at, NULL, NULL, hash, replays
 		FROM engine_messages WHERE machine = ? AND version > ? AND version <= ? AND subject IN `
 	readTimers = ` UNION ALL SELECT 3, subject, entered, name, status, event, '', '', NULL, arming,
 		tries, '', '', '', problem, NULL, armed_at, next_at, due_at, NULL, NULL, '', 0
