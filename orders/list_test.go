@@ -141,6 +141,8 @@ func TestWrongFiltersAreNamed(t *testing.T) {
 		{"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "a", math.MaxInt64)}}, {"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "a", math.MinInt64)}},
 		{"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "i", "ord_\u00e9")}}, {"cursor", orders.OrderFilter{Cursor: forged(t, cursor, "i", "")}},
 		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC)}},
+		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(999, 12, 31, 23, 59, 59, 0, time.UTC)}},
+		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		{"created_after", orders.OrderFilter{CreatedAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -10*3600))}},
 	} {
 		_, err := r.Orders(r.Context(), c.f)
@@ -150,6 +152,10 @@ func TestWrongFiltersAreNamed(t *testing.T) {
 	}
 	_, err = r.Orders(r.Context(), orders.OrderFilter{Cursor: cursor, Limit: 2})
 	require.NoError(t, err, "the limit may change")
+	for _, year := range []int{1000, 9998} { // the first and the last that databases compare with
+		_, err = r.Orders(r.Context(), orders.OrderFilter{CreatedAfter: time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)})
+		require.NoError(t, err, year)
+	}
 	_, err = r.Payments(r.Context(), orders.PaymentFilter{State: []engine.State{"paid"}})
 	require.ErrorIs(t, err, engine.ErrBadRequest)
 	_, err = r.Payments(r.Context(), orders.PaymentFilter{Cursor: cursor})

@@ -177,7 +177,10 @@ func TestTheEnvelope(t *testing.T) {
 // A message that fails waits longer each time, holds up nobody, and is parked in the end.
 func TestAPoisonedMessageIsParkedAndBlocksNobody(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		relay := r.relay(t, outbox.Config{Tries: 4, Rand: func() float64 { return 0 }}, r.in)
+		var told []string
+		relay := r.relay(t, outbox.Config{Tries: 4, Rand: func() float64 { return 0 }, Parked: func(m outbox.Message) {
+			told = append(told, m.ID)
+		}}, r.in)
 		r.in.refuse = func(m outbox.Message) error {
 			if m.Type == "ticket.nudged" {
 				return errors.New("not this one")
@@ -208,6 +211,9 @@ func TestAPoisonedMessageIsParkedAndBlocksNobody(t *testing.T) {
 		}
 		r.clock.Advance(24 * time.Hour)
 		drain(t, relay)
+		if !slices.Equal(told, []string{parked.Messages[0].ID}) {
+			t.Errorf("told of %v", told)
+		}
 		r.in.refuse = nil
 		id := parked.Messages[0].ID
 		if done, err := r.Retry(t.Context(), id); !done || err != nil {

@@ -94,6 +94,10 @@ func TestAccountsAndTheirKeys(t *testing.T) {
 
 func TestBadAccounts(t *testing.T) {
 	each(t, func(r *rig) {
+		var wrong *orders.BadInput
+		_, err := r.Accounts(r.Context(), "")
+		require.ErrorAs(r, err, &wrong, "nobody's accounts are listed")
+		require.Equal(r, "owner", wrong.Field)
 		for field, n := range map[string]ledger.NewAccount{
 			"owner":    {Owner: ledger.System, Kind: "money", Currency: "EUR"},
 			"kind":     {Owner: "ada", Kind: "gold", Currency: "EUR"},
@@ -105,7 +109,7 @@ func TestBadAccounts(t *testing.T) {
 			require.Equal(r, field, bad.Field)
 			require.ErrorIs(r, err, engine.ErrBadRequest)
 		}
-		_, err := r.Account(r.Context(), "acc_none")
+		_, err = r.Account(r.Context(), "acc_none")
 		require.ErrorIs(r, err, engine.ErrNotFound)
 		_, err = r.Entries(r.Context(), "acc_none", 0, "")
 		require.ErrorIs(r, err, engine.ErrNotFound)
