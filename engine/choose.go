@@ -3,11 +3,11 @@ package engine
 import "context"
 
 // choose takes the first of several edges whose guards all pass. If none does, it returns everything
-// that was refused; if a guard panics, that panic. Each guard gets a copy of the row of its own.
+// that was refused; if a guard panics, that panic. Each guard gets a copy of the row of its own,
+// the last of which stays in c.
 func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) any) (*edge, []Refused, error) {
 	var refused []Refused
 	original := c.subject
-	defer func() { c.subject = original }()
 	for _, e := range edges {
 		passed := true
 		c.to = e.to

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ var helpful = []setting{
 	{"idle_write_transaction_timeout", "8"},
 	// On a Galera node: no statement begins before the node has applied what others had committed, reads (1),
 	// updates and deletes (2), inserts and replaces (4); and no read is answered by a node that has lost the others.
-	{"wsrep_sync_wait", "7"},
+	{"wsrep_sync_wait", strconv.Itoa(sqldb.SyncWait)},
 	{"wsrep_dirty_reads", "OFF"},
 }
 
@@ -66,7 +67,7 @@ func (s session) prepare(ctx context.Context, conn driver.Conn) error {
 	if err != nil {
 		return err
 	}
-	cluster := on(has["wsrep_on"])
+	cluster := sqldb.SwitchedOn(has["wsrep_on"])
 	if cluster && s.packets {
 		return galera
 	}
@@ -108,7 +109,6 @@ func unknown(err error) bool {
 }
 
 // on reports whether the value of a boolean variable means yes, as the members of the family show it.
-func on(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }
 
 // variables asks which of the variables that matter the server has, and for their values.
 func variables(ctx context.Context, conn driver.QueryerContext) (found map[string]string, err error) {

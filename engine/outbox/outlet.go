@@ -75,7 +75,7 @@ func (o *outlet) rests(now time.Time) time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.lost {
-		o.until = later(o.until, now.Add(rests.Pauses[0]))
+		o.until = retry.Later(o.until, now.Add(rests.Pauses[0]))
 	}
 	if now.Before(o.until) {
 		return o.until
@@ -89,13 +89,6 @@ func all(ms []Message, err error) []error {
 		errs[i] = err
 	}
 	return errs
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // obstacle is what is in the way of a message.

@@ -78,3 +78,11 @@ func Text(text string, most int) string {
 	}
 	return text
 }
+
+// Later is the later of two times: of two reasons to wait the one that lasts longer counts.
+func Later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

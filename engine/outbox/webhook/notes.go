@@ -66,20 +66,13 @@ func (n *notes) add(r result, rule retry.Rule) {
 		n.refused, one.status, one.next = true, Failed, note.NextAt
 		if !note.Parked {
 			one.status = Retrying
-			one.next = later(note.NextAt, n.now.Add(r.retryAfter))
+			one.next = retry.Later(note.NextAt, n.now.Add(r.retryAfter))
 		}
 	}
 	if r.gone {
 		n.disable = "the endpoint answered 410 Gone"
 	}
 	n.ended = append(n.ended, one)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // write writes the notes. Everything stands under the condition that no other process has taken over,

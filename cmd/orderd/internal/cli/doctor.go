@@ -165,7 +165,7 @@ func packets(d *sqldb.DB) check {
 // galera is what a node of a cluster has to hold: a read that began after somebody's commit sees it, whichever
 // node that was on.
 func galera(v map[string]string) []check {
-	if on := v["wsrep_on"]; !strings.EqualFold(on, "ON") && on != "1" {
+	if !sqldb.SwitchedOn(v["wsrep_on"]) {
 		return nil
 	}
 	sync, err := strconv.Atoi(v["wsrep_sync_wait"])
@@ -177,8 +177,8 @@ func galera(v map[string]string) []check {
 		return c
 	}
 	return []check{
-		verdict("wsrep_sync_wait", err == nil && sync&7 == 7, "what one node has committed would be denied by another: let the session's 7 reach the server"),
-		verdict("wsrep_dirty_reads", !strings.EqualFold(v["wsrep_dirty_reads"], "ON"), "a node that has lost the others would answer reads: set it to OFF"),
+		verdict("wsrep_sync_wait", err == nil && sync&sqldb.SyncWait == sqldb.SyncWait, "what one node has committed would be denied by another: let the session's 7 reach the server"),
+		verdict("wsrep_dirty_reads", !sqldb.SwitchedOn(v["wsrep_dirty_reads"]), "a node that has lost the others would answer reads: set it to OFF"),
 	}
 }
 
