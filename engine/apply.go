@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -59,7 +60,7 @@ func (e *Engine) observe(items []*item) {
 func (e *Engine) rehearse(ctx context.Context, from reader, it *item) {
 	w, verdicts, err := e.decide(ctx, from, []*item{it}, lockNothing)
 	switch {
-	case err != nil && sqldb.Classify(err) == sqldb.ClassUnavailable:
+	case err != nil && dberr.Classify(err) == dberr.Unavailable:
 		it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 	case err != nil:
 		it.reject(err)
@@ -174,7 +175,7 @@ type round struct {
 	items    []*item
 	verdicts []verdict
 	carried  *carrier  // what its SQL actions did by ApplyTx
-	until    time.Time // once its COMMIT is in doubt: when it is over, by the database's clock; see sqldb.CommitError
+	until    time.Time // once its COMMIT is in doubt: when it is over, by the database's clock; see dberr.CommitError
 }
 
 func (e *Engine) round(ctx context.Context, from reader, items []*item, lock locking) (*round, error) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/dberr"
 )
 
 // run is one call of ApplyAll on its way: what all its batches share.
@@ -104,7 +104,7 @@ func (e *Engine) again(ctx context.Context, b *batch, cost int) []*batch {
 	switch {
 	case !b.settleBy.IsZero():
 		limit = 1 << 20 // bounded by the time to settle
-	case b.run.away && sqldb.Classify(b.failure) == sqldb.ClassUnavailable:
+	case b.run.away && dberr.Classify(b.failure) == dberr.Unavailable:
 		limit = 1
 	}
 	if b.tries < limit {
@@ -141,7 +141,7 @@ func (b *batch) giveUp(err error) {
 			it.finish(Result{Outcome: Unknown, RetryAfter: retryAfter(Unknown, "")})
 		case over && b.settleBy.IsZero():
 			it.reject(err)
-		case over || sqldb.Classify(err) == sqldb.ClassUnavailable:
+		case over || dberr.Classify(err) == dberr.Unavailable:
 			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 		default:
 			it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})

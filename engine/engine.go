@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -194,7 +195,7 @@ func (e *Engine) remember(ctx context.Context, d Description) error {
 			Rows:    [][]any{{d.Name, d.Hash, string(text), e.cfg.Now()}},
 		})
 	})
-	if sqldb.Classify(err) == sqldb.ClassDuplicate {
+	if dberr.Classify(err) == dberr.Duplicate {
 		return nil // another process was faster
 	}
 	return err

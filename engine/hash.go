@@ -12,7 +12,7 @@ import (
 
 	"gorm.io/gorm/schema"
 
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 // tagShared marks a field whose column others write as well, by SQL of their own.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 // historyColumns are all that is written of a transition; the last are read by verify only.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 )
 
 // inputSizeMax bounds an input, in bytes of JSON as sent and as kept.

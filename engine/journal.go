@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -78,7 +79,7 @@ func (j *journal) record(ctx context.Context, items []*item) {
 		return j.e.db.Retry(ctx, func(tx *sqldb.Tx) error { return j.write(ctx, tx, fresh) })
 	}
 	err := write()
-	if sqldb.Classify(err) == sqldb.ClassUnknown {
+	if dberr.Classify(err) == dberr.Unknown {
 		err = write() // an attempt counted once too often is better than one forgotten
 	}
 	if err != nil {

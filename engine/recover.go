@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/dberr"
 )
 
 // duplicatesMax is how often a taken key may be a twin's. One that still is taken is the user's own
@@ -18,7 +18,7 @@ var errLostRace = errors.New("lost a race")
 
 // lostRace reports whether a row was not where it was read.
 func lostRace(err error) bool {
-	return errors.Is(err, errLostRace) || errors.Is(err, sqldb.ErrMoved)
+	return errors.Is(err, errLostRace) || errors.Is(err, dberr.ErrRunAgain)
 }
 
 // culprit is the failure of one item's own code inside a shared transaction.
@@ -40,8 +40,8 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	b.failure = err
 	b.claim() // some refusals have been answered already
 	var bad culprits
-	var commit *sqldb.CommitError
-	class := sqldb.Classify(err)
+	var commit *dberr.CommitError
+	class := dberr.Classify(err)
 	switch {
 	case errors.As(err, &bad): // first: what is in there is the user's
 		return e.without(ctx, b, bad, r)
@@ -55,16 +55,16 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
 		return e.again(ctx, b, 1)
-	case class == sqldb.ClassDuplicate && b.duplicates < duplicatesMax:
+	case class == dberr.Duplicate && b.duplicates < duplicatesMax:
 		b.duplicates++
 		b.lock = true // a twin's key or subject, which the next read will show
 		return e.again(ctx, b, 1)
-	case class == sqldb.ClassCanceled && ctx.Err() != nil:
+	case class == dberr.Canceled && ctx.Err() != nil:
 		b.giveUp(ctx.Err())
 		return nil
-	case class == sqldb.ClassLockWait:
+	case class == dberr.LockWait:
 		return e.again(ctx, b, 3) // each of these has waited long already
-	case class.Transient() || class == sqldb.ClassCanceled:
+	case class.Transient() || class == dberr.Canceled:
 		return e.again(ctx, b, 1)
 	}
 	if len(b.items) > 1 {

@@ -6,7 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 	"example.com/orderd/internal/sqldb"
 )
 

@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -123,7 +124,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 			last = errLostRace // against its twin
 			continue
 		}
-		if !lostRace(last) && sqldb.Classify(last) != sqldb.ClassDuplicate {
+		if !lostRace(last) && dberr.Classify(last) != dberr.Duplicate {
 			break
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 )
 
 // Page is one part of a list, newest first.

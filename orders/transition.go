@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 )
 
 // TransitionRequest asks for one event on an order.

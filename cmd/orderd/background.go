@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/kafkasink"
@@ -15,7 +16,6 @@ import (
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/engine/timer"
 	"example.com/orderd/engine/worker"
-	"example.com/orderd/internal/id"
 	"example.com/orderd/orders/notify"
 )
 

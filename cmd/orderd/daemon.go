@@ -21,6 +21,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/batch"
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/internal/sqldb"
@@ -249,8 +250,8 @@ func (d *daemon) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyMax)
 	defer cancel()
 	if err := d.engine.Ready(ctx); err != nil {
-		p := problem.New(problem.Unavailable, "history cannot be read: %s", sqldb.Classify(err)).Because(err)
-		d.log.Warn("not ready", "class", sqldb.Classify(err).String(), "error", err)
+		p := problem.New(problem.Unavailable, "history cannot be read: %s", dberr.Classify(err)).Because(err)
+		d.log.Warn("not ready", "class", dberr.Classify(err).String(), "error", err)
 		p.Write(w)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine/outbox/webhook"
-	"example.com/orderd/internal/standardwebhook"
+	"example.com/orderd/engine/standardwebhook"
 )
 
 // demoReceiver is a receiver of webhooks in development: it checks their signatures and shows the

@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"example.com/orderd/cmd/orderd/internal/submit"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/lock"
 	"example.com/orderd/engine/lock/zklock"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/once/redistokens"
 	"example.com/orderd/engine/worker"
-	"example.com/orderd/internal/id"
 	"example.com/orderd/internal/sqldb"
 )
 

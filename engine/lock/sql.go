@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -72,7 +73,7 @@ func (s *SQL) Try(ctx context.Context, name string) (*Lease, error) {
 		return err
 	})
 	switch {
-	case sqldb.Classify(err) == sqldb.ClassDuplicate:
+	case dberr.Classify(err) == dberr.Duplicate:
 		return nil, fmt.Errorf("%w: %s", ErrHeld, name) // somebody was first to ask for it at all
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", name, err)

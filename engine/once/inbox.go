@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -60,8 +61,8 @@ func (b *Inbox) Do(ctx context.Context, message string, work func(tx *gorm.DB) e
 		})
 	}
 	err = try()
-	if commit, ok := errors.AsType[*sqldb.CommitError](err); ok && commit.Unknown {
-		if err = try(); sqldb.Classify(err).Transient() {
+	if commit, ok := errors.AsType[*dberr.CommitError](err); ok && commit.Unknown {
+		if err = try(); dberr.Classify(err).Transient() {
 			err = errors.Join(commit, err) // still open: nothing was settled
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -90,7 +91,7 @@ func (r *run) claim(ctx context.Context, now time.Time) (mine bool, err error) {
 	}
 	_, err = r.db.Exec(ctx, "INSERT INTO engine_jobs (name, period, nonce, claimed_at) VALUES (?, ?, ?, ?)",
 		r.job.Name, r.period, r.nonce, now)
-	if sqldb.Classify(err) == sqldb.ClassDuplicate {
+	if dberr.Classify(err) == dberr.Duplicate {
 		return false, nil // a twin that asked at the same time
 	}
 	return err == nil, err

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 )
 
 // outlet is a sink, and whether it is any use to hand it something. A sink that did not answer in time

@@ -15,8 +15,8 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/strictjson"
 )
 
 // Queue looks at messages and lets people act on them. It is safe for concurrent use.

@@ -15,8 +15,9 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/lock"
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -265,7 +266,7 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, ways []o
 			slices.Concat([]any{now, now}, holds, args)...)
 	}
 	err := r.db.Play(ctx, script)
-	for n := 1; n < noteTries && sqldb.Classify(err).Transient(); n++ {
+	for n := 1; n < noteTries && dberr.Classify(err).Transient(); n++ {
 		err = r.db.Play(ctx, script)
 	}
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine/lock"
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 	"example.com/orderd/internal/sqldb"
 )
 

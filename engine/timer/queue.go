@@ -16,8 +16,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/strictjson"
 )
 
 // Status is how far a timer has come.

@@ -17,7 +17,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 	"example.com/orderd/internal/sqldb"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 // attempt is a row of the journal of what moved nothing, beside what history has of its key and of

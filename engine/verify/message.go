@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 // message is what matters of one message.

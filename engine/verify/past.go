@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -134,7 +135,7 @@ func (w *walk) rows(ctx context.Context, ids []string) (map[string]engine.Stored
 	switch {
 	case err == nil:
 		return rows, nil
-	case ctx.Err() != nil || sqldb.Classify(err) != sqldb.ClassPermanent:
+	case ctx.Err() != nil || dberr.Classify(err) != dberr.Permanent:
 		return nil, err
 	case len(ids) == 1:
 		w.v.found(Finding{Invariant: Unchanged, Machine: w.machine, Subject: ids[0], Text: "the row cannot be read: " + err.Error()})

@@ -13,8 +13,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/internal/seal"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/seal"
 )
 
 // Of 20,000 transitions, a quarter of them of one box, a walk holds 200 at a time. More would only make

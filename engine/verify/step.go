@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 // step is a transition.

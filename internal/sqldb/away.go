@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // askPatience is how long a database may take to say that it is there.
@@ -16,13 +18,13 @@ const askPatience = 2 * time.Second
 // write: then everybody's statements fail, whatever is in them. False where it was only that statement or
 // its connection that was cut off, which something in the transaction may have brought about.
 func (db *DB) Away(ctx context.Context, err error) bool {
-	if Classify(err) != ClassUnavailable {
+	if dberr.Classify(err) != dberr.Unavailable {
 		return false
 	}
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && !cutOff(e) {
 		return true
 	}
-	if _, ok := sqliteCode(err); ok {
+	if _, ok := dberr.SQLiteCode(err); ok {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -22,7 +23,7 @@ func TestADatabaseIsAwayWhenEverybodyMeetsIt(t *testing.T) {
 			assert.False(t, db.Away(ctx, &mysql.MySQLError{Number: one}), "%d, and the database answers", one)
 		}
 		assert.False(t, db.Away(ctx, mysql.ErrInvalidConn), "a connection was lost, and the database answers")
-		for _, other := range []error{nil, errors.New("x"), &mysql.MySQLError{Number: 1213}, &mysql.MySQLError{Number: 1205}, sqldb.ErrMoved} {
+		for _, other := range []error{nil, errors.New("x"), &mysql.MySQLError{Number: 1213}, &mysql.MySQLError{Number: 1205}, dberr.ErrRunAgain} {
 			assert.False(t, db.Away(ctx, other), "%v", other)
 		}
 	})

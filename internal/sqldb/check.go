@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // probe is a moment whose every digit shows a wrong zone, a wrong format or a lost fraction.
@@ -72,7 +74,7 @@ func checkSQLite(ctx context.Context, db *DB) (server string, problems []error) 
 	switch {
 	case err == nil:
 		problem("transactions take the write lock too late and fail under load: add _txlock=immediate to the DSN")
-	case Classify(err) != ClassConflict:
+	case dberr.Classify(err) != dberr.Conflict:
 		problem("the driver's errors are not understood (%T: %w): open the database with engine/sqlitedb", err, err)
 	}
 	for pragma, good := range map[string][]string{

@@ -4,12 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // How long the end of a transaction may take. A commit that has not answered by then is unknown;
@@ -18,54 +17,6 @@ const (
 	commitLimit   = 60 * time.Second
 	rollbackLimit = 5 * time.Second
 )
-
-// CommitError says that a transaction, or a statement that commits by itself, did not report
-// success at its end.
-type CommitError struct {
-	Err error
-	// Unknown is set when the transaction may have been committed all the same. Only running the
-	// same keyed request again settles it; a plain read does not.
-	Unknown bool
-	// Until is when it will be settled by the database's clock at the latest: what has not committed then never
-	// will. Before, a transaction that takes the same locks may be overtaken by it. Zero where the
-	// transaction held its locks already, and never where they hold up nobody on other nodes.
-	Until time.Time
-}
-
-// Error tells aborted from unknown.
-func (e *CommitError) Error() string {
-	if e.Unknown {
-		return fmt.Sprintf("commit without a clear answer: %v", e.Err)
-	}
-	return fmt.Sprintf("not committed: %v", e.Err)
-}
-
-// Unwrap returns what the driver said.
-func (e *CommitError) Unwrap() error { return e.Err }
-
-var errNoAnswer = errors.New("no answer in time")
-
-// aborted tells whether an error of COMMIT proves that nothing was committed. Everything not
-// listed is unknown.
-func aborted(err error) bool {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		switch e.Number {
-		case 1213, 1020, 3101, // deadlock or certification
-			1290, 1792, 1836, // read-only server
-			8002, 8005, 8022, 8028, 9007: // TiDB's conflicts
-			return true
-		}
-		return false
-	}
-	if code, ok := sqliteCode(err); ok {
-		switch code & 0xff {
-		case sqliteBusy, sqliteLocked, sqliteConstraint:
-			return true
-		}
-		return false
-	}
-	return errors.Is(err, driver.ErrBadConn) // drivers promise that nothing was sent
-}
 
 // ending is the right to end a transaction, used once.
 type ending struct {
@@ -84,13 +35,13 @@ func (tx *Tx) commit(ctx context.Context) error {
 	}
 	if err := ctx.Err(); err != nil {
 		tx.rollback()
-		return &CommitError{Err: err}
+		return &dberr.CommitError{Err: err}
 	}
 	tx.end.done = true
 	err := within(commitLimit, tx.end.Commit)
 	tx.end.close(err)
 	if err != nil {
-		return &CommitError{Err: err, Unknown: !aborted(err), Until: tx.end.until}
+		return &dberr.CommitError{Err: err, Unknown: !dberr.Aborted(err), Until: tx.end.until}
 	}
 	return nil
 }
@@ -128,22 +79,6 @@ func within(limit time.Duration, end func() error) error {
 	case err := <-answer:
 		return err
 	case <-timer.C:
-		return errNoAnswer
+		return dberr.ErrNoAnswer
 	}
-}
-
-// answerLost tells whether a statement that commits by itself may have done so although it
-// failed.
-func answerLost(err error) bool {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		return e.Number == 8501 // TiDB does not know itself
-	}
-	if code, ok := sqliteCode(err); ok {
-		return code&0xff == sqliteIOErr
-	}
-	if errors.Is(err, driver.ErrBadConn) || isDial(err) {
-		return false
-	}
-	class := Classify(err)
-	return class == ClassUnavailable || class == ClassCanceled
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -41,11 +42,11 @@ func TestCommitWithoutClearAnswerIsUnknown(t *testing.T) {
 					_, err := tx.Exec(ctx, insertOrder, "a")
 					return err
 				})
-				var commit *sqldb.CommitError
+				var commit *dberr.CommitError
 				require.ErrorAs(t, err, &commit)
 				assert.Equal(t, test.unknown, commit.Unknown)
 				assert.ErrorIs(t, err, test.err)
-				assert.Equal(t, test.unknown, sqldb.Classify(err) == sqldb.ClassUnknown)
+				assert.Equal(t, test.unknown, dberr.Classify(err) == dberr.Unknown)
 				want := int64(1)
 				if arrived {
 					want = 2
@@ -69,7 +70,7 @@ func TestAConstraintThatSQLiteChecksAtCommitIsNoDoubt(t *testing.T) {
 			return err
 		})
 	}
-	var commit *sqldb.CommitError
+	var commit *dberr.CommitError
 	require.ErrorAs(t, add("nobody's"), &commit)
 	assert.False(t, commit.Unknown)
 	require.NoError(t, add(orderID(0)), "no transaction was left open")
@@ -111,8 +112,8 @@ func TestAutocommitWriteWithoutAnswerIsUnknown(t *testing.T) {
 		return mysql.ErrInvalidConn
 	}
 	_, err := db.Exec(ctx, insertOrder, "a")
-	assert.Equal(t, sqldb.ClassUnknown, sqldb.Classify(err))
+	assert.Equal(t, dberr.Unknown, dberr.Classify(err))
 	f.exec = func(driver.ExecerContext, string, func() error) error { return &mysql.MySQLError{Number: 1213} }
 	_, err = db.Exec(ctx, insertOrder, "b")
-	assert.Equal(t, sqldb.ClassConflict, sqldb.Classify(err))
+	assert.Equal(t, dberr.Conflict, dberr.Classify(err))
 }

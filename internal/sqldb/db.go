@@ -10,6 +10,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // DB is a checked handle on a database. It is safe for concurrent use. The pool beneath belongs
@@ -124,12 +126,12 @@ func each(rows *sql.Rows, f func(*sql.Rows) error) (err error) {
 }
 
 // Exec runs one writing statement that commits by itself, and returns the number of rows it
-// wrote. When the answer was lost, the error is a *CommitError with Unknown set.
+// wrote. When the answer was lost, the error is a *dberr.CommitError with Unknown set.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	result, err := db.pool.ExecContext(ctx, query, stored(args)...)
 	if err != nil {
-		if answerLost(err) {
-			err = &CommitError{Err: err, Unknown: true}
+		if dberr.AnswerLost(err) {
+			err = &dberr.CommitError{Err: err, Unknown: true}
 		}
 		return 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -67,7 +68,7 @@ CREATE TABLE numbered (n BIGINT NOT NULL, PRIMARY KEY (n)) ENGINE=InnoDB;`)
 			assert.NoError(t, insert(column, v), "%s %v", column, v)
 		}
 		for _, v := range values.bad {
-			assert.Equal(t, sqldb.ClassPermanent, sqldb.Classify(insert(column, v)), "%s %.20v", column, v)
+			assert.Equal(t, dberr.Permanent, dberr.Classify(insert(column, v)), "%s %.20v", column, v)
 		}
 	}
 	assert.Error(t, db.InTx(ctx, func(tx *sqldb.Tx) error {

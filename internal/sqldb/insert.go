@@ -19,7 +19,7 @@ type Insert struct {
 }
 
 // Insert writes the rows with as few statements as their size allows. A key that exists is an
-// error of ClassDuplicate.
+// error of dberr.Duplicate.
 func (tx *Tx) Insert(ctx context.Context, in Insert) error {
 	return tx.carryOut(ctx, in)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -31,7 +32,7 @@ func TestInsertIsAllOrNothing(t *testing.T) {
 			return tx.Insert(ctx, sqldb.Insert{Table: "orders", Columns: []string{"id", "status", "version"},
 				Rows: [][]any{{"a", "new", 1}, {orderID(0), "new", 1}}})
 		})
-		assert.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(err))
+		assert.Equal(t, dberr.Duplicate, dberr.Classify(err))
 		assert.EqualValues(t, 1, orders(t, db))
 
 		err = db.InTx(ctx, func(tx *sqldb.Tx) error {

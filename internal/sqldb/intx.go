@@ -13,7 +13,7 @@ import (
 //
 // An error of f rolls back and is returned as it is. A panic of f rolls back and goes on. When f
 // returns nil although a statement failed, InTx rolls back and returns that statement's error.
-// What goes wrong from COMMIT on is a *CommitError.
+// What goes wrong from COMMIT on is a *dberr.CommitError.
 //
 // ctx ends waiting for a connection and keeps COMMIT from being sent, but once COMMIT is sent it
 // does not disturb it.

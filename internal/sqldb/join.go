@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // ErrNoTransaction says that a handle is in no transaction.
@@ -97,7 +99,7 @@ func (tx *Tx) begun(ctx context.Context) error {
 		_, err = tx.pool.ExecContext(ctx, "ROLLBACK")
 		return errors.Join(errors.New("no transaction is open"), err)
 	}
-	if code, ok := sqliteCode(err); ok && code == sqliteError {
+	if code, ok := dberr.SQLiteCode(err); ok && code == sqliteError {
 		return nil
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/internal/sqldb"
 )
@@ -55,7 +56,7 @@ func TestRestoringASavepointUndoesARefusalAndKeepsTheTransaction(t *testing.T) {
 					_, err = tx.Exec(ctx, insertOrder, "theirs")
 					require.NoError(t, err)
 					_, err = tx.Exec(ctx, insertOrder, "theirs")
-					require.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(err))
+					require.Equal(t, dberr.Duplicate, dberr.Classify(err))
 					require.Error(t, tx.Err())
 					require.NoError(t, before.Restore(ctx))
 					require.NoError(t, tx.Err())

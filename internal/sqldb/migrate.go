@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // Component is a part of the program with tables of its own. DDL is in the style that Derive
@@ -77,7 +79,7 @@ func Migrate(ctx context.Context, db *DB, c Component) error {
 		}
 		err = db.Retry(ctx, func(tx *Tx) error { return record(ctx, tx, c) })
 	}
-	if Classify(err) == ClassDuplicate { // another program was faster
+	if dberr.Classify(err) == dberr.Duplicate { // another program was faster
 		return CheckVersion(ctx, db, c)
 	}
 	if err != nil {

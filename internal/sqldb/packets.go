@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // NoPackets is the error of a connection that carries no packets, and the reason. Nothing was sent.
@@ -106,17 +108,17 @@ func (p *packets) play(ctx context.Context, steps []step) error {
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		if e.Number == subqueryRows || e.Number == nullValue {
 			p.clock.doubt(ctx, p.pool)
-			return ErrMoved
+			return dberr.ErrRunAgain
 		}
-		class := classifyMySQL(e)
-		if class == ClassDuplicate || class == ClassLockWait || ofStatement(e) {
+		class := dberr.Classify(e)
+		if class == dberr.Duplicate || class == dberr.LockWait || ofStatement(e) {
 			return err // no COMMIT says that
 		}
 	}
-	if aborted(err) {
+	if dberr.Aborted(err) {
 		return err
 	}
-	return &CommitError{Err: err, Unknown: true, Until: until.Add(clockSlack)}
+	return &dberr.CommitError{Err: err, Unknown: true, Until: until.Add(clockSlack)}
 }
 
 // ofStatement reports whether an error is about a statement's text or values, which a COMMIT has none of.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // Backoff says how often and after which pauses Retry runs a transaction again. A zero field
@@ -49,11 +51,11 @@ func (db *DB) Retry(ctx context.Context, f func(*Tx) error) error {
 		if err == nil {
 			return nil
 		}
-		class := Classify(err)
-		if !class.Transient() && class != ClassUnknown {
-			class = Classify(stuck)
+		class := dberr.Classify(err)
+		if !class.Transient() && class != dberr.Unknown {
+			class = dberr.Classify(stuck)
 		}
-		if class == ClassLockWait {
+		if class == dberr.LockWait {
 			waits++
 		}
 		if !class.Transient() || run >= db.backoff.attempts() || waits >= lockWaits || ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -63,7 +64,7 @@ func TestRetryNeverRepeatsAnUnknownCommit(t *testing.T) {
 	runs := 0
 	err := db.Retry(ctx, func(*sqldb.Tx) error { runs++; return nil })
 	assert.Equal(t, 1, runs)
-	assert.Equal(t, sqldb.ClassUnknown, sqldb.Classify(err))
+	assert.Equal(t, dberr.Unknown, dberr.Classify(err))
 
 	f.commit = func(do func() error) error { return &mysql.MySQLError{Number: 1213} }
 	runs = 0

@@ -3,11 +3,9 @@ package sqldb
 import (
 	"context"
 	"errors"
-)
 
-// ErrMoved says that a row was not where an Update of a script had to find it. The transaction must
-// be rolled back; Play of a DB has done so.
-var ErrMoved = errors.New("sqldb: a row was not where it had to be")
+	"example.com/orderd/engine/dberr"
+)
 
 // Script is writing statements that are all known before they run, so that they can be sent at once.
 // The zero value is empty. Its statements run in the order of their addition.
@@ -81,7 +79,7 @@ func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
 			return err
 		}
 		if s.rows != anyRows && n != s.rows {
-			return ErrMoved
+			return dberr.ErrRunAgain
 		}
 	}
 	return tx.Err()
@@ -89,7 +87,7 @@ func (tx *Tx) carryOut(ctx context.Context, s stepper) error {
 
 // Play runs a script in a transaction of its own and commits it, unless a statement fails: in one
 // packet where the database takes such, which is one round trip, and else statement by statement. Its
-// errors are those of InTx, and ErrMoved. What goes wrong while a packet is under way may leave its
+// errors are those of InTx, and dberr.ErrRunAgain. What goes wrong while a packet is under way may leave its
 // COMMIT unknown, even where InTx would know.
 func (db *DB) Play(ctx context.Context, s Script) error {
 	if db.packets.on() {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/internal/sqldb"
@@ -55,18 +56,18 @@ func TestPlayIsAllOrNothing(t *testing.T) {
 			"a row is elsewhere": func() (s sqldb.Script, is func(error) bool) {
 				s.Update(moveOrders("new", "paid", 1, 1, 2)) // order 1 is paid already
 				s.Insert(noteOrder("y", ""))
-				return s, func(err error) bool { return errors.Is(err, sqldb.ErrMoved) }
+				return s, func(err error) bool { return errors.Is(err, dberr.ErrRunAgain) }
 			},
 			"a key is taken": func() (s sqldb.Script, is func(error) bool) {
 				s.Update(moveOrders("new", "paid", 1, 2))
 				s.Insert(noteOrder("z", ""))
-				return s, func(err error) bool { return sqldb.Classify(err) == sqldb.ClassDuplicate }
+				return s, func(err error) bool { return dberr.Classify(err) == dberr.Duplicate }
 			},
 			"the last update misses": func() (s sqldb.Script, is func(error) bool) {
 				s.Insert(noteOrder("y", ""))
 				s.Update(moveOrders("paid", "shipped", 2, 0))
 				s.Update(moveOrders("paid", "shipped", 1, 1))
-				return s, func(err error) bool { return errors.Is(err, sqldb.ErrMoved) }
+				return s, func(err error) bool { return errors.Is(err, dberr.ErrRunAgain) }
 			},
 			"a statement is wrong": func() (s sqldb.Script, is func(error) bool) {
 				s.Update(moveOrders("new", "paid", 1, 2))
@@ -99,7 +100,7 @@ func playLeavesNoTransactionOpen(t *testing.T, g *gorm.DB) {
 	s.Update(moveOrders("new", "paid", 1, 0))
 	s.Insert(noteOrder(orderID(0), "")) // taken: the update before it holds the row's lock
 	for range 20 {
-		require.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(db.Play(ctx, s)))
+		require.Equal(t, dberr.Duplicate, dberr.Classify(db.Play(ctx, s)))
 	}
 	var good sqldb.Script
 	good.Update(moveOrders("new", "paid", 1, 0))
@@ -126,7 +127,7 @@ func TestPlayEndsWithItsCallerBeforeItBegins(t *testing.T) {
 		cancel()
 		var s sqldb.Script
 		s.Update(moveOrders("new", "paid", 1, 0))
-		assert.Equal(t, sqldb.ClassCanceled, sqldb.Classify(db.Play(gone, s)))
+		assert.Equal(t, dberr.Canceled, dberr.Classify(db.Play(gone, s)))
 		assert.Equal(t, "new", value[string](t, db, "SELECT status FROM orders"))
 	})
 }
@@ -176,24 +177,24 @@ func aPacketTellsWhatIsUnknown(t *testing.T, g *gorm.DB) {
 	for _, c := range []struct {
 		err     error
 		unknown bool
-		class   sqldb.Class
+		class   dberr.Class
 	}{
-		{driver.ErrBadConn, false, sqldb.ClassUnavailable}, // nothing was sent
-		{mysql.ErrInvalidConn, true, sqldb.ClassUnknown},
-		{context.DeadlineExceeded, true, sqldb.ClassUnknown},
-		{&mysql.MySQLError{Number: 1213}, false, sqldb.ClassConflict},
-		{&mysql.MySQLError{Number: 1205}, false, sqldb.ClassLockWait},
-		{&mysql.MySQLError{Number: 1062}, false, sqldb.ClassDuplicate},
-		{&mysql.MySQLError{Number: 1290}, false, sqldb.ClassUnavailable}, // read-only
-		{&mysql.MySQLError{Number: 1180}, true, sqldb.ClassUnknown},      // error during commit
-		{&mysql.MySQLError{Number: 1317}, true, sqldb.ClassUnknown},      // killed, at COMMIT perhaps
-		{&mysql.MySQLError{Number: 1053}, true, sqldb.ClassUnknown},
+		{driver.ErrBadConn, false, dberr.Unavailable}, // nothing was sent
+		{mysql.ErrInvalidConn, true, dberr.Unknown},
+		{context.DeadlineExceeded, true, dberr.Unknown},
+		{&mysql.MySQLError{Number: 1213}, false, dberr.Conflict},
+		{&mysql.MySQLError{Number: 1205}, false, dberr.LockWait},
+		{&mysql.MySQLError{Number: 1062}, false, dberr.Duplicate},
+		{&mysql.MySQLError{Number: 1290}, false, dberr.Unavailable}, // read-only
+		{&mysql.MySQLError{Number: 1180}, true, dberr.Unknown},      // error during commit
+		{&mysql.MySQLError{Number: 1317}, true, dberr.Unknown},      // killed, at COMMIT perhaps
+		{&mysql.MySQLError{Number: 1053}, true, dberr.Unknown},
 	} {
 		s.err = func(func() error) error { return c.err }
 		err := db.Play(ctx, script)
-		var commit *sqldb.CommitError
+		var commit *dberr.CommitError
 		assert.Equal(t, c.unknown, errors.As(err, &commit) && commit.Unknown, "%v", c.err)
-		assert.Equal(t, c.class, sqldb.Classify(err), "%v", c.err)
+		assert.Equal(t, c.class, dberr.Classify(err), "%v", c.err)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // Tx is one transaction. Its first error sticks: every later statement returns it without
@@ -53,16 +55,16 @@ func (tx *Tx) Err() error {
 
 // Failure is the error that stuck, and what it means. An error that looks like a lost connection, or a deadline,
 // is not believed while the connection answers: it is of a value that could not be converted, say, and the user's.
-func (tx *Tx) Failure(ctx context.Context) (Class, error) {
+func (tx *Tx) Failure(ctx context.Context) (dberr.Class, error) {
 	err := tx.Err()
-	class := Classify(err)
-	if class != ClassUnavailable && class != ClassCanceled {
+	class := dberr.Classify(err)
+	if class != dberr.Unavailable && class != dberr.Canceled {
 		return class, err
 	}
 	if _, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return class, err
 	}
-	if _, ok := sqliteCode(err); ok {
+	if _, ok := dberr.SQLiteCode(err); ok {
 		return class, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
@@ -72,7 +74,7 @@ func (tx *Tx) Failure(ctx context.Context) (Class, error) {
 		asking = each(rows, func(*sql.Rows) error { return nil })
 	}
 	if asking == nil {
-		class = ClassPermanent
+		class = dberr.Permanent
 	}
 	return class, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -152,7 +153,7 @@ func TestNothingReachesTheServerAfterADeadlock(t *testing.T) {
 		tx.Gorm(ctx).Exec(insertOrder, "ghost")
 		return nil
 	})
-	assert.Equal(t, sqldb.ClassConflict, sqldb.Classify(err))
+	assert.Equal(t, dberr.Conflict, dberr.Classify(err))
 	f.exec = nil
 	assert.EqualValues(t, 1, orders(t, db))
 }
@@ -206,7 +207,7 @@ func TestNothingIsCommittedAfterALockWait(t *testing.T) {
 		tx.Gorm(ctx).Exec("UPDATE orders SET version = 2")
 		return nil
 	})
-	assert.Equal(t, sqldb.ClassLockWait, sqldb.Classify(err))
+	assert.Equal(t, dberr.LockWait, dberr.Classify(err))
 	assert.EqualValues(t, 1, orders(t, db))
 }
 
@@ -233,7 +234,7 @@ func realDeadlockOnMySQLLeavesNothingBehind(t *testing.T, g *gorm.DB) {
 	result := make(chan error, 1)
 	go func() { result <- attempt(orderID(0), orderID(1), first, second) }()
 	err := errors.Join(attempt(orderID(1), orderID(0), second, first), <-result)
-	assert.Equal(t, sqldb.ClassConflict, sqldb.Classify(err))
+	assert.Equal(t, dberr.Conflict, dberr.Classify(err))
 	assert.EqualValues(t, 3, orders(t, db), "only the winner inserted")
 }
 
@@ -246,11 +247,11 @@ func TestCancelledCallerStopsBeforeCommit(t *testing.T) {
 			cancel()
 			return err
 		})
-		var commit *sqldb.CommitError
+		var commit *dberr.CommitError
 		require.ErrorAs(t, err, &commit)
 		assert.False(t, commit.Unknown)
 		assert.ErrorIs(t, err, context.Canceled)
-		assert.Equal(t, sqldb.ClassCanceled, sqldb.Classify(err))
+		assert.Equal(t, dberr.Canceled, dberr.Classify(err))
 		assert.Zero(t, orders(t, db))
 
 		require.ErrorIs(t, db.InTx(ctx, func(*sqldb.Tx) error { t.Error("f ran"); return nil }), context.Canceled)

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/internal/sqldb"
 )
@@ -87,7 +88,7 @@ func TestWrapTakesAUsersOwnHandle(t *testing.T) {
 			assert.EqualValues(t, 10, n, "no condition accumulates")
 
 			_, err := db.Exec(ctx, insertOrder, orderID(1))
-			assert.Equal(t, sqldb.ClassDuplicate, sqldb.Classify(err))
+			assert.Equal(t, dberr.Duplicate, dberr.Classify(err))
 			u := updateOf()
 			for i := range 10 {
 				u.Rows = append(u.Rows, sqldb.UpdateRow{ID: orderID(i), From: "new", To: "paid", Version: 1, NewVersion: 2})

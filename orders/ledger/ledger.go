@@ -13,7 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/id"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/internal/sqldb"
 )
 

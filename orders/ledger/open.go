@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/orders"
 )
 
@@ -36,7 +36,7 @@ func (l *Ledger) open(ctx context.Context, r engine.Request, n NewAccount) (Acco
 		switch {
 		case err == nil && result.Outcome == engine.Applied:
 			return *row, result, nil
-		case err != nil && sqldb.Classify(err) != sqldb.ClassDuplicate:
+		case err != nil && dberr.Classify(err) != dberr.Duplicate:
 			return Account{}, result, err
 		}
 		switch a, known, err = l.find(ctx, n); {

@@ -13,9 +13,9 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox"
-	"example.com/orderd/internal/id"
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 	"example.com/orderd/internal/sqldb"
 )
 

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/strictjson"
 )
 
 // Status is how far a delivery has come.

@@ -12,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"example.com/orderd/internal/standardwebhook"
+	"example.com/orderd/engine/standardwebhook"
 )
 
 // EndpointStatus says whether an endpoint gets deliveries.

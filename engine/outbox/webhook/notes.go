@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 	"example.com/orderd/internal/sqldb"
 )
 

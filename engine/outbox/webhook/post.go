@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"example.com/orderd/engine/outbox"
-	"example.com/orderd/internal/retry"
-	"example.com/orderd/internal/standardwebhook"
+	"example.com/orderd/engine/retry"
+	"example.com/orderd/engine/standardwebhook"
 )
 
 // answer is what came of a post.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderd/engine/standardwebhook"
 	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/standardwebhook"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orderd/internal/standardwebhook"
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/standardwebhook"
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/orders/provider"
 )
 

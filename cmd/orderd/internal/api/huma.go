@@ -20,7 +20,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 )
 
 // bodyMax bounds the body of a call.

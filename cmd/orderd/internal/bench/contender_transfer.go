@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/id"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/ledger"
 )

@@ -13,7 +13,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/batch"
-	"example.com/orderd/internal/id"
+	"example.com/orderd/engine/id"
 )
 
 // order is the subject of all benches: the row that a shop would have, without its items.

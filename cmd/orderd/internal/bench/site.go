@@ -14,8 +14,8 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/id"
 	"example.com/orderd/internal/sqldb"
 )
 

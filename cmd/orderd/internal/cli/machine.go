@@ -14,7 +14,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/web"
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/diagram"
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 )
 
 // Machine groups the commands about definitions. All but check need no database: they show the

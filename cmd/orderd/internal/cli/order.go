@@ -9,7 +9,7 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/strictjson"
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/orders"
 )
 

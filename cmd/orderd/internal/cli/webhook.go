@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox/webhook"
-	"example.com/orderd/internal/id"
 	"example.com/orderd/orders"
 )
 

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/engine/timer"
-	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/strictjson"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/notify"
 )
@@ -58,10 +58,10 @@ func From(err error) *Problem {
 	case errors.As(err, &action), errors.As(err, &panicked): // whatever they wrap, it is not about the database
 		return New(Internal, "a fault of the daemon").Because(err)
 	}
-	switch sqldb.Classify(err) {
-	case sqldb.ClassUnavailable, sqldb.ClassConflict, sqldb.ClassLockWait, sqldb.ClassCanceled:
+	switch dberr.Classify(err) {
+	case dberr.Unavailable, dberr.Conflict, dberr.LockWait, dberr.Canceled:
 		return New(Unavailable, "the database is not available, nothing was done").Because(err)
-	case sqldb.ClassUnknown:
+	case dberr.Unknown:
 		return New(Unknown, "the database did not answer the commit").Because(err)
 	}
 	return New(Internal, "a fault of the daemon").Because(err)

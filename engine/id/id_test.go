@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"example.com/orderd/internal/id"
+	"example.com/orderd/engine/id"
 )
 
 func TestIDsAreWellFormedUniqueAndSorted(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"example.com/orderd/internal/seal"
+	"example.com/orderd/engine/internal/seal"
 )
 
 var at = time.Date(2026, 11, 25, 8, 30, 0, 123456000, time.UTC)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orderd/internal/retry"
+	"example.com/orderd/engine/retry"
 )
 
 func rule(jitter float64) retry.Rule {
