@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"database/sql"
+	"database/sql/driver"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -41,4 +43,30 @@ func storedTime(arg any) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// numbered is args as a driver takes them.
+func numbered(args []any) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return values
+}
+
+// checkNamed turns what no driver takes as it is into what this one does.
+func checkNamed(conn any, values []driver.NamedValue) error {
+	for i := range values {
+		if driver.IsValue(values[i].Value) {
+			continue
+		}
+		checker, ok := conn.(driver.NamedValueChecker)
+		if !ok {
+			return fmt.Errorf("value %d: the driver takes no %T", i+1, values[i].Value)
+		}
+		if err := checker.CheckNamedValue(&values[i]); err != nil {
+			return fmt.Errorf("value %d: %w", i+1, err)
+		}
+	}
+	return nil
 }

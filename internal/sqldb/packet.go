@@ -26,6 +26,9 @@ type PacketPool interface {
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 }
 
+// errNotSent says that a driver cannot put a transaction into one packet.
+var errNotSent = errors.New("the packet was not sent")
+
 // packetBytes bounds a packet. Servers take 16 MiB as a rule, some of them less.
 const packetBytes = 1 << 20
 
@@ -56,16 +59,30 @@ func (p packetDB) Play(ctx context.Context, text func() string, args []any) erro
 	// The caller's ctx must not disturb a COMMIT. The pool has timeouts of its own, and a driver that
 	// has no ctx to watch spares itself the waking of a goroutine.
 	own := context.WithoutCancel(ctx)
+	values := numbered(args)
 	for try := 1; ; try++ {
 		conn, err := p.Conn(ctx)
 		if err != nil {
 			return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
 		}
-		_, err = conn.ExecContext(own, text(), args...)
+		err = conn.Raw(func(c any) error { return send(own, c, text(), values) })
 		rollback(own, conn, err)
 		if errors.Is(err, driver.ErrBadConn) && try < 3 { // a stale connection of the pool
 			continue
 		}
+		return err
+	}
+}
+
+// send gives a packet to the driver itself: database/sql would check and copy thousands of values once more.
+func send(ctx context.Context, conn any, text string, values []driver.NamedValue) error {
+	if err := checkNamed(conn, values); err != nil {
+		return fmt.Errorf("%w: %w", errNotSent, err)
+	}
+	switch _, err := conn.(driver.ExecerContext).ExecContext(ctx, text, values); {
+	case errors.Is(err, driver.ErrSkip):
+		return fmt.Errorf("%w: the driver does not interpolate it", errNotSent)
+	default:
 		return err
 	}
 }

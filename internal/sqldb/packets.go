@@ -102,7 +102,7 @@ func (p *packets) play(ctx context.Context, steps []step) error {
 		p.stop(string(no))
 		return no
 	}
-	if err == nil || errors.Is(err, driver.ErrBadConn) {
+	if err == nil || errors.Is(err, driver.ErrBadConn) || errors.Is(err, errNotSent) {
 		return err
 	}
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {

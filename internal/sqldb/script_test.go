@@ -272,3 +272,18 @@ func TestReadSeesEachResultAndEachError(t *testing.T) {
 		}))
 	})
 }
+
+// What a driver does not put into one packet goes statement by statement.
+func TestWhatADriverDoesNotInterpolateIsWrittenAllTheSame(t *testing.T) {
+	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) {
+		db := wrap(t, openMySQL(t, s, "?maxAllowedPacket=20000"))
+		withOrders(t, db, 1)
+		var script sqldb.Script
+		script.Insert(noteOrder("z", strings.Repeat("x", 8000)))
+		script.Exec("UPDATE orders SET note = ? WHERE id = ?", strings.Repeat("y", 8000), orderID(0))
+		require.NoError(t, db.Play(ctx, script))
+		assert.Equal(t, 2, value[int](t, db, "SELECT COUNT(*) FROM orders WHERE LENGTH(note) = 8000 AND note LIKE 'x%'"))
+		on, _ := db.Packets()
+		assert.True(t, on)
+	})
+}
