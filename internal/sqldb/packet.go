@@ -134,6 +134,7 @@ func fits(steps []step) bool {
 	return size <= packetBytes
 }
 
+// argsOf is the values of a transaction as they are stored.
 func argsOf(steps []step) []any {
 	count := 0
 	for _, s := range steps {
@@ -141,7 +142,12 @@ func argsOf(steps []step) []any {
 	}
 	args := make([]any, 0, count)
 	for _, s := range steps {
-		args = append(args, s.args...)
+		for _, arg := range s.args {
+			if t, ok := storedTime(arg); ok {
+				arg = t
+			}
+			args = append(args, arg)
+		}
 	}
 	return args
 }

@@ -96,7 +96,7 @@ func (p *packets) play(ctx context.Context, steps []step) error {
 		until = p.clock.now().Add(p.life)
 		return packetOf(steps, until)
 	}
-	err := p.pool.Play(ctx, text, stored(argsOf(steps)))
+	err := p.pool.Play(ctx, text, argsOf(steps))
 	var no NoPackets
 	if errors.As(err, &no) {
 		p.stop(string(no))
