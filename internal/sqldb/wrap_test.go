@@ -101,6 +101,16 @@ func TestWrapTakesAUsersOwnHandle(t *testing.T) {
 	}
 }
 
+func TestWrapSaysThatADatabaseIsBusy(t *testing.T) {
+	g := usersSQLite(t, "?_txlock=immediate&_pragma=busy_timeout(0)&_pragma=journal_mode(wal)&_pragma=foreign_keys(1)&_time_format=sqlite")
+	holder := g.Begin()
+	require.NoError(t, holder.Error)
+	defer holder.Rollback()
+	_, err := sqldb.Wrap(ctx, g)
+	assert.ErrorContains(t, err, "beginning a transaction")
+	assert.Equal(t, dberr.Conflict, dberr.Classify(err), "and it may be tried again")
+}
+
 func TestWrapRefusesATransaction(t *testing.T) {
 	g := openSQLite(t).Begin()
 	defer g.Rollback()
