@@ -62,3 +62,10 @@ func TestAKeyOfAnotherDriversErrorIsNamed(t *testing.T) {
 	assert.Empty(t, dberr.DuplicateKey(io.EOF))
 	assert.Empty(t, dberr.DuplicateKey(nil))
 }
+
+func TestEveryClassHasAName(t *testing.T) {
+	for class := dberr.None; class <= dberr.Permanent; class++ {
+		assert.NotContains(t, class.String(), "Class")
+	}
+	assert.Equal(t, "Class(8)", (dberr.Permanent + 1).String(), "what is no class says so")
+}

@@ -198,3 +198,11 @@ func TestJoinOfTheEnginesOwnHandleIsTheSameTransaction(t *testing.T) {
 		}))
 	})
 }
+
+func TestATransactionThatDidNotBeginSaysWhy(t *testing.T) {
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := sqldb.Join(openSQLite(t).WithContext(gone).Begin())
+	assert.ErrorIs(t, err, sqldb.ErrNoTransaction)
+	assert.ErrorIs(t, err, context.Canceled)
+}
