@@ -287,3 +287,14 @@ func TestWhatADriverDoesNotInterpolateIsWrittenAllTheSame(t *testing.T) {
 		assert.True(t, on)
 	})
 }
+
+// Without a connection nothing was sent, and that is not the same as done.
+func TestAPacketWithoutAConnectionWasNotSent(t *testing.T) {
+	onServers(t, func(t *testing.T, g *gorm.DB) {
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		err := sqldb.PacketsOf(g.ConnPool).Play(gone, func() string { t.Error("its text was asked for"); return "COMMIT" }, nil)
+		assert.ErrorIs(t, err, driver.ErrBadConn)
+		assert.ErrorIs(t, err, context.Canceled)
+	})
+}
