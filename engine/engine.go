@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	_ "embed" // the schema
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -61,22 +60,6 @@ type Engine struct {
 	contest  contest
 }
 
-//go:embed schema.sql
-var schemaSQL string
-
-// Schema is the engine's own tables.
-var Schema = sqldb.Component{Name: "engine", Version: 2, DDL: schemaSQL}
-
-// Migrate creates the engine's tables where they are missing. It may be run again and by several
-// processes at once; a database with another schema version is refused.
-func Migrate(ctx context.Context, db *gorm.DB) error {
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return err
-	}
-	return sqldb.Migrate(ctx, d, Schema)
-}
-
 // New makes an engine for some machines on a database, whose settings and schema version it checks.
 // It records the machines' descriptions there. Close ends it; the database stays the caller's.
 func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
@@ -86,7 +69,7 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sqldb.CheckVersion(ctx, d, Schema); err != nil {
+	if err := checkTables(ctx, db); err != nil {
 		return nil, err
 	}
 	e := &Engine{db: d, cfg: cfg.withDefaults(), machines: map[string]*machine{}}

@@ -15,6 +15,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -119,7 +120,7 @@ func (s *Shop) Attach(db *gorm.DB, eng *engine.Engine, apply engine.Applier) err
 	if err != nil {
 		return fmt.Errorf("orders: %w", err)
 	}
-	if err := sqldb.CheckVersion(ctx, d, Schema); err != nil {
+	if err := schema.Check(ctx, db, Schema); err != nil {
 		return err
 	}
 	s.db, s.engine, s.apply = d, eng, apply

@@ -24,7 +24,7 @@ import (
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/outbox/webhook"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
@@ -91,7 +91,7 @@ func newDaemon(ctx context.Context, c config) (*daemon, error) {
 
 // assemble puts engine, shop and handlers on the open database.
 func (d *daemon) assemble(ctx context.Context) (err error) {
-	if err := sqldb.CheckVersion(ctx, d.database.SQL, schema); err != nil {
+	if err := schema.Check(ctx, d.database.Gorm, tables); err != nil {
 		return err
 	}
 	d.metrics.Watch(d.database.Pool)

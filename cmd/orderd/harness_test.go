@@ -57,7 +57,7 @@ func start(t *testing.T, setting string, change ...func(*config)) *server {
 	t.Helper()
 	db, err := database.Create(t.Context(), setting)
 	require.NoError(t, err)
-	require.NoError(t, db.Migrate(t.Context(), schema))
+	require.NoError(t, db.Migrate(t.Context(), tables))
 	require.NoError(t, db.Close())
 
 	on, err := standard.New(standard.Name, testSecret)

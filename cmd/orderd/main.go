@@ -14,14 +14,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/orderd/cmd/orderd/internal/cli"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
 //go:embed schema.sql
 var ddl string
 
-// schema is the daemon's own tables.
-var schema = sqldb.Component{Name: "orderd", Version: 1, DDL: ddl}
+// tables is the daemon's own.
+var tables = schema.Component{Name: "orderd", Version: 1, DDL: ddl}
 
 // commands is the command line.
 type commands struct {
@@ -54,7 +54,7 @@ func main() {
 	var c commands
 	line := kong.Parse(&c, kong.Name("orderd"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Description("An order service. "+cli.ExitHelp), kong.Exit(exit))
-	err := line.Run(&cli.Env{Context: ctx, Out: os.Stdout, Now: time.Now, Schema: schema}, &c.Globals)
+	err := line.Run(&cli.Env{Context: ctx, Out: os.Stdout, Now: time.Now, Schema: tables}, &c.Globals)
 	stop()
 	cli.Tell(os.Stderr, c.Globals, err)
 	os.Exit(cli.ExitCode(err))

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -88,7 +89,7 @@ func (v *verifier) open(ctx context.Context, db *gorm.DB, machines []engine.AnyM
 	if v.db, err = sqldb.Wrap(ctx, db); err != nil {
 		return err
 	}
-	if err := sqldb.CheckVersion(ctx, v.db, engine.Schema); err != nil {
+	if err := schema.Check(ctx, db, engine.Schema); err != nil {
 		return err
 	}
 	for _, m := range machines {

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
-	"gorm.io/gorm/schema"
+	gormschema "gorm.io/gorm/schema"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/sqldb"
 )
 
 func TestAHealthyDatabaseHasNoFindings(t *testing.T) {
@@ -82,7 +82,7 @@ func TestHistoryIsCheckedWithoutTheTableOfItsRows(t *testing.T) {
 
 func TestRowsAreFoundUnderTheNamesOfTheDatabase(t *testing.T) {
 	db := enginetest.SQLite(t)
-	db.NamingStrategy = schema.NamingStrategy{TablePrefix: "shop_"}
+	db.NamingStrategy = gormschema.NamingStrategy{TablePrefix: "shop_"}
 	walkBox(t, prepare(t, db), "b1")
 	report := run(t, db, verify.Options{})
 	assert.Empty(t, report.Findings)
@@ -160,7 +160,7 @@ func TestAWalkThatCannotFinishSaysSo(t *testing.T) {
 		_ = pool.Close()
 	})
 	_, err = verify.Run(context.Background(), db, verify.Options{})
-	var version *sqldb.VersionError
+	var version *schema.VersionError
 	require.ErrorAs(t, err, &version)
 
 	full := enginetest.SQLite(t)

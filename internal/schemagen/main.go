@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
 //go:generate go run . ../..
@@ -45,7 +45,7 @@ func generate(top string) error {
 func whole(top string) (string, error) {
 	var b strings.Builder
 	b.WriteString(head)
-	b.WriteString(sqldb.SchemaDDL + "\n")
+	b.WriteString(schema.DDL + "\n")
 	for _, part := range parts {
 		text, err := os.ReadFile(filepath.Join(top, part))
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/orders"
 )
 
@@ -37,7 +37,7 @@ func createsWhatMigrateCreates(t *testing.T, s enginetest.Server) {
 		db, err := sql.Open("mysql", dsn)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.Close()) }()
-		for _, statement := range sqldb.Statements(text) {
+		for _, statement := range schema.Statements(text) {
 			_, err := db.ExecContext(context.Background(), statement)
 			require.NoError(t, err, statement)
 		}

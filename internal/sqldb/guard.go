@@ -10,6 +10,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"example.com/orderd/internal/sqldb/sqltext"
 )
 
 // guard is the pool beneath the gorm handle that user code gets in a transaction. It is no
@@ -57,7 +59,7 @@ var endingWords = map[string]bool{
 func (g *guard) allowed(query string) error {
 	statements := []string{query}
 	if strings.Contains(query, ";") {
-		statements = Statements(query)
+		statements = sqltext.Statements(query)
 	}
 	for _, s := range statements {
 		words := strings.Fields(strings.ToUpper(uncommented(s)))

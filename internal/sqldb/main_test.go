@@ -17,6 +17,7 @@ import (
 
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/mysqldb"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/internal/sqldb"
 )
@@ -119,7 +120,7 @@ const ordersDDL = `CREATE TABLE orders (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;`
 
 func migrate(t *testing.T, db *sqldb.DB, ddl string) {
-	require.NoError(t, sqldb.Migrate(ctx, db, sqldb.Component{Name: "test", Version: 1, DDL: ddl}))
+	require.NoError(t, schema.Migrate(ctx, db.Gorm(ctx), schema.Component{Name: "test", Version: 1, DDL: ddl}))
 }
 
 // withOrders installs the table with n orders in state "new", version 1.

@@ -14,6 +14,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -21,15 +22,11 @@ import (
 var schemaSQL string
 
 // Schema is the ledger's own tables.
-var Schema = sqldb.Component{Name: "ledger", Version: 1, DDL: schemaSQL}
+var Schema = schema.Component{Name: "ledger", Version: 1, DDL: schemaSQL}
 
 // Migrate creates the ledger's tables where they are missing.
 func Migrate(ctx context.Context, db *gorm.DB) error {
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return err
-	}
-	return sqldb.Migrate(ctx, d, Schema)
+	return schema.Migrate(ctx, db, Schema)
 }
 
 // Config tunes a Ledger. The zero value is good.
@@ -88,7 +85,7 @@ func (l *Ledger) Attach(db *gorm.DB, eng *engine.Engine, apply engine.Applier) e
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
-	if err := sqldb.CheckVersion(ctx, d, Schema); err != nil {
+	if err := schema.Check(ctx, db, Schema); err != nil {
 		return err
 	}
 	l.db, l.engine, l.apply = d, eng, apply

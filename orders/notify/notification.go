@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
 //go:embed schema.sql
 var schemaSQL string
 
 // Schema is the table of notifications.
-var Schema = sqldb.Component{Name: "notify", Version: 2, DDL: schemaSQL}
+var Schema = schema.Component{Name: "notify", Version: 2, DDL: schemaSQL}
 
 // Machine is the name of the machine that drives a Notification.
 const Machine = "notification"

@@ -16,6 +16,7 @@ import (
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/retry"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -81,7 +82,7 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*N
 	if err != nil {
 		return nil, err
 	}
-	if err := sqldb.CheckVersion(ctx, d, Schema); err != nil {
+	if err := schema.Check(ctx, db, Schema); err != nil {
 		return nil, err
 	}
 	if cfg.Compose == nil {
@@ -112,11 +113,7 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*N
 
 // Migrate creates the table where it is missing.
 func Migrate(ctx context.Context, db *gorm.DB) error {
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return err
-	}
-	return sqldb.Migrate(ctx, d, Schema)
+	return schema.Migrate(ctx, db, Schema)
 }
 
 // Name is the sink's name.

@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -23,15 +24,11 @@ import (
 var schemaSQL string
 
 // Schema is the tables of webhooks.
-var Schema = sqldb.Component{Name: "webhook", Version: 1, DDL: schemaSQL}
+var Schema = schema.Component{Name: "webhook", Version: 1, DDL: schemaSQL}
 
 // Migrate creates the tables where they are missing, as engine.Migrate does.
 func Migrate(ctx context.Context, db *gorm.DB) error {
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return err
-	}
-	return sqldb.Migrate(ctx, d, Schema)
+	return schema.Migrate(ctx, db, Schema)
 }
 
 // Config is what Webhooks need. NewID and Random must be given.
@@ -82,7 +79,7 @@ func New(ctx context.Context, db *gorm.DB, cfg Config) (*Webhooks, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sqldb.CheckVersion(ctx, d, Schema); err != nil {
+	if err := schema.Check(ctx, db, Schema); err != nil {
 		return nil, err
 	}
 	if cfg.NewID == nil || cfg.Random == nil {

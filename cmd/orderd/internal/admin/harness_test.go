@@ -28,8 +28,8 @@ import (
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/timer"
-	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/notify"
 )
@@ -57,7 +57,7 @@ func start(t *testing.T) *site {
 	require.NoError(t, err)
 	db, err := database.Create(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
 	require.NoError(t, err)
-	require.NoError(t, db.Migrate(t.Context(), sqldb.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
+	require.NoError(t, db.Migrate(t.Context(), schema.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
 
 	s := &site{t: t, db: db, keys: auth.NewStore(db.SQL)}
 	quiet := slog.New(slog.DiscardHandler)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/cmd/orderd/internal/problem"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/internal/sqldb"
 )
@@ -38,7 +39,7 @@ func newStore(t *testing.T) *Store {
 	t.Cleanup(func() { _ = pool.Close() })
 	db, err := sqldb.Wrap(t.Context(), g)
 	require.NoError(t, err)
-	require.NoError(t, sqldb.Migrate(t.Context(), db, sqldb.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
+	require.NoError(t, schema.Migrate(t.Context(), g, schema.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
 	return NewStore(db)
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
 // bulkRows is how many rows one statement of a bulk load has.
@@ -25,13 +25,13 @@ type bulk struct {
 
 func newBulk(ctx context.Context, s *site) (*bulk, error) {
 	ddl := strings.NewReplacer("engine_transitions", "bulk_history", "engine_messages", "bulk_messages").Replace(engine.Schema.DDL)
-	for _, statement := range sqldb.Statements(ddl) {
+	for _, statement := range schema.Statements(ddl) {
 		if !strings.HasPrefix(statement, "CREATE TABLE bulk_") {
 			continue
 		}
 		statements := []string{statement}
 		if !s.mysql {
-			derived, err := sqldb.Derive(statement + ";")
+			derived, err := schema.SQLite(statement + ";")
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,7 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/database"
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/orders"
 )
 
@@ -111,7 +111,7 @@ type Env struct {
 	Context context.Context
 	Out     io.Writer
 	Now     func() time.Time
-	Schema  sqldb.Component // the daemon's own tables
+	Schema  schema.Component // the daemon's own tables
 }
 
 // open opens the database and checks that it is migrated, except for what the caller checks itself.

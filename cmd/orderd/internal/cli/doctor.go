@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"example.com/orderd/cmd/orderd/internal/database"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -65,7 +66,7 @@ func (c *Doctor) Run(e *Env, g *Globals) error {
 	return err
 }
 
-func examine(ctx context.Context, db *database.Database, own sqldb.Component) ([]check, error) {
+func examine(ctx context.Context, db *database.Database, own schema.Component) ([]check, error) {
 	var checks []check
 	var err error
 	if db.Gorm.Name() == "sqlite" {

@@ -8,7 +8,7 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/auth"
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
 // Key groups the commands about API keys.
@@ -127,7 +127,7 @@ func (e *Env) withKeys(g *Globals, f func(*auth.Store) error) error {
 		return err
 	}
 	defer closeQuietly(db)
-	if err := sqldb.CheckVersion(e.Context, db.SQL, e.Schema); err != nil {
+	if err := schema.Check(e.Context, db.Gorm, e.Schema); err != nil {
 		return err
 	}
 	return f(auth.NewStore(db.SQL))

@@ -14,10 +14,10 @@ import (
 
 	"example.com/orderd/cmd/orderd/internal/cli"
 	"example.com/orderd/cmd/orderd/internal/database"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
-var noTables = sqldb.Component{Name: "daemon", Version: 1, DDL: `CREATE TABLE daemon_things (
+var noTables = schema.Component{Name: "daemon", Version: 1, DDL: `CREATE TABLE daemon_things (
   id VARBINARY(64) NOT NULL COMMENT 'id',
   PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='things';`}

@@ -16,6 +16,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/engine/outbox/webhook"
+	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/engine/verify"
 	"example.com/orderd/internal/sqldb"
@@ -122,7 +123,7 @@ func (db *Database) Close() error { return db.Pool.Close() }
 
 // Migrate creates the tables of engine, webhooks, shop, ledger and daemon where they are missing. It may be run again
 // and by several processes at once. own is the daemon's component.
-func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
+func (db *Database) Migrate(ctx context.Context, own schema.Component) error {
 	if err := engine.Migrate(ctx, db.Gorm); err != nil {
 		return err
 	}
@@ -138,5 +139,5 @@ func (db *Database) Migrate(ctx context.Context, own sqldb.Component) error {
 	if err := notify.Migrate(ctx, db.Gorm); err != nil {
 		return err
 	}
-	return sqldb.Migrate(ctx, db.SQL, own)
+	return schema.Migrate(ctx, db.Gorm, own)
 }

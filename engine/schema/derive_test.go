@@ -1,4 +1,4 @@
-package sqldb_test
+package schema_test
 
 import (
 	"testing"
@@ -9,17 +9,11 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/schema"
 )
 
-func TestStatementsAreSplitOutsideTextAndComments(t *testing.T) {
-	assert.Equal(t, []string{"CREATE TABLE a (x INT)", "INSERT INTO a VALUES ('; -- not'' a \\' comment', \"#;\", `;`)", "SELECT 1   2"},
-		sqldb.Statements("-- first; comment\nCREATE TABLE a (x INT); # another;\n/* ; */\nINSERT INTO a VALUES ('; -- not'' a \\' comment', \"#;\", `;`);;\n;SELECT 1 /* ; */ 2"))
-	assert.Empty(t, sqldb.Statements(" -- nothing\n ;"))
-}
-
 func TestDeriveKeepsEveryPromiseOfTheSchema(t *testing.T) {
-	db := wrap(t, openSQLite(t))
+	db := openSQLite(t)
 	migrate(t, db, `
 -- every type there is
 CREATE TABLE IF NOT EXISTS things (
@@ -43,11 +37,11 @@ CREATE TABLE pairs (a VARBINARY(4) NOT NULL, b BIGINT NOT NULL, PRIMARY KEY (a, 
 CREATE TABLE numbered (n BIGINT NOT NULL, PRIMARY KEY (n)) ENGINE=InnoDB;`)
 
 	insert := func(column string, v any) error {
-		return db.InTx(ctx, func(tx *sqldb.Tx) error {
-			if _, err := tx.Exec(ctx, "DELETE FROM things"); err != nil {
+		return db.Transaction(func(tx *gorm.DB) error {
+			if err := tx.Exec("DELETE FROM things").Error; err != nil {
 				return err
 			}
-			return tx.Insert(ctx, sqldb.Insert{Table: "things", Columns: []string{"id", column}, Rows: [][]any{{"i", v}}})
+			return tx.Exec("INSERT INTO things (id, "+column+") VALUES ('i', ?)", v).Error
 		})
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600))
@@ -71,23 +65,13 @@ CREATE TABLE numbered (n BIGINT NOT NULL, PRIMARY KEY (n)) ENGINE=InnoDB;`)
 			assert.Equal(t, dberr.Permanent, dberr.Classify(insert(column, v)), "%s %.20v", column, v)
 		}
 	}
-	assert.Error(t, db.InTx(ctx, func(tx *sqldb.Tx) error {
-		return tx.Insert(ctx, sqldb.Insert{Table: "things", Columns: []string{"id"}, Rows: [][]any{{"ééé"}}})
-	}), "VARBINARY counts bytes")
+	assert.Error(t, db.Exec("INSERT INTO things (id) VALUES ('ééé')").Error, "VARBINARY counts bytes")
 	require.NoError(t, insert("memo", "m"))
-	assert.Equal(t, "x'y -5 0 1", value[string](t, db, "SELECT "+concat(db, "name", "big", "tiny", "yes")+" FROM things"))
+	assert.Equal(t, "x'y -5 0 1", value[string](t, db, "SELECT name || ' ' || big || ' ' || tiny || ' ' || yes FROM things"))
 	require.NoError(t, insert("at", at))
 	assert.Equal(t, at.UTC(), value[time.Time](t, db, "SELECT at FROM things"))
 	assert.Equal(t, "pairs", value[string](t, db, "SELECT GROUP_CONCAT(name) FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID' AND name <> 'engine_schema'"))
 	assert.Equal(t, "things_name,things_at", value[string](t, db, "SELECT GROUP_CONCAT(name) FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
-}
-
-func TestTheSameSchemaServesMySQL(t *testing.T) {
-	onServers(t, func(t *testing.T, g *gorm.DB) {
-		db := wrap(t, g)
-		withOrders(t, db, 2)
-		assert.EqualValues(t, 2, orders(t, db))
-	})
 }
 
 func TestDeriveRefusesWhatItDoesNotKnow(t *testing.T) {
@@ -118,7 +102,7 @@ func TestDeriveRefusesWhatItDoesNotKnow(t *testing.T) {
 		"CREATE TABLE t (id":                                                "",
 		"INSERT INTO t VALUES (1)":                                          "line 1",
 	} {
-		_, err := sqldb.Derive(ddl)
+		_, err := schema.SQLite(ddl)
 		assert.ErrorContains(t, err, want, ddl)
 	}
 }

@@ -1,8 +1,10 @@
-package sqldb
+package schema
 
 import (
 	"fmt"
 	"strings"
+
+	"example.com/orderd/internal/sqldb/sqltext"
 )
 
 // column is one column of a derived table.
@@ -117,7 +119,7 @@ func (p *parser) literal() string {
 		return "0"
 	case p.take("-"):
 		return fmt.Sprint(-p.number())
-	case p.at < len(p.tokens) && p.tokens[p.at].kind == text:
+	case p.at < len(p.tokens) && p.tokens[p.at].Kind == sqltext.Text:
 		return "'" + strings.ReplaceAll(p.text(), "'", "''") + "'"
 	}
 	return fmt.Sprint(p.number())
@@ -136,4 +138,16 @@ func (c column) sqlite() string {
 		check = quote(c.name) + " IS NULL OR " + check
 	}
 	return line + " CHECK (" + check + ")"
+}
+
+// quote makes an identifier out of a name. Backticks serve both dialects, and unlike double quotes they never let
+// SQLite read a misspelt column as a text.
+func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+func quoteAll(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return strings.Join(quoted, ", ")
 }

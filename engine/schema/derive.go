@@ -1,12 +1,17 @@
-package sqldb
+package schema
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"example.com/orderd/internal/sqldb/sqltext"
 )
 
-// Derive turns CREATE TABLE statements for the MySQL family into statements for SQLite that hold
+// Statements cuts SQL text at its semicolons. Comments are dropped, and statements that hold nothing else.
+func Statements(ddl string) []string { return sqltext.Statements(ddl) }
+
+// SQLite turns CREATE TABLE statements for the MySQL family into statements for SQLite that hold
 // the same promises: lengths, integers and times in UTC are checked, since SQLite would take
 // anything. It knows the style of this project's schema files and refuses everything else, naming
 // the line.
@@ -14,18 +19,18 @@ import (
 // VARBINARY, VARCHAR and the TEXT types become TEXT, so pass strings for them and []byte for
 // BINARY and the BLOB types. Names of indexes get the table's name in front, because SQLite's are
 // not local to their table.
-func Derive(ddl string) ([]string, error) {
+func SQLite(ddl string) ([]string, error) {
 	var out []string
-	for _, tokens := range split(lex(ddl)) {
+	for _, tokens := range sqltext.Split(sqltext.Lex(ddl)) {
 		p := &parser{}
 		for _, t := range tokens {
-			if t.kind != space {
+			if t.Kind != sqltext.Space {
 				p.tokens = append(p.tokens, t)
 			}
 		}
 		statements, err := p.createTable()
 		if err != nil {
-			return nil, fmt.Errorf("sqldb: deriving the SQLite schema: %w", err)
+			return nil, fmt.Errorf("schema: deriving the SQLite schema: %w", err)
 		}
 		out = append(out, statements...)
 	}
@@ -34,7 +39,7 @@ func Derive(ddl string) ([]string, error) {
 
 // parser reads one statement. Its methods panic with a parseError; createTable recovers.
 type parser struct {
-	tokens []token
+	tokens []sqltext.Token
 	at     int
 }
 
@@ -43,7 +48,7 @@ type parseError struct{ error }
 func (p *parser) fail(format string, args ...any) {
 	line := 0
 	if len(p.tokens) > 0 {
-		line = p.tokens[min(p.at, len(p.tokens)-1)].line
+		line = p.tokens[min(p.at, len(p.tokens)-1)].Line
 	}
 	panic(parseError{fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...))})
 }
@@ -53,7 +58,7 @@ func (p *parser) peek() string {
 	if p.at >= len(p.tokens) {
 		return ""
 	}
-	return strings.ToUpper(p.tokens[p.at].text)
+	return strings.ToUpper(p.tokens[p.at].Text)
 }
 
 // take moves past the given words if they come next, all of them.
@@ -76,11 +81,11 @@ func (p *parser) expect(words ...string) {
 }
 
 func (p *parser) name() string {
-	if p.at >= len(p.tokens) || p.tokens[p.at].kind != word {
+	if p.at >= len(p.tokens) || p.tokens[p.at].Kind != sqltext.Word {
 		p.fail("%q instead of a name", p.peek())
 	}
 	p.at++
-	return strings.Trim(p.tokens[p.at-1].text, "`")
+	return strings.Trim(p.tokens[p.at-1].Text, "`")
 }
 
 func (p *parser) number() int {
@@ -93,10 +98,10 @@ func (p *parser) number() int {
 }
 
 func (p *parser) text() string {
-	if p.at >= len(p.tokens) || p.tokens[p.at].kind != text {
+	if p.at >= len(p.tokens) || p.tokens[p.at].Kind != sqltext.Text {
 		p.fail("%q instead of a text in quotes", p.peek())
 	}
-	s, err := unquote(p.tokens[p.at])
+	s, err := sqltext.Unquote(p.tokens[p.at])
 	if err != nil {
 		panic(parseError{err})
 	}

@@ -1,31 +1,34 @@
-package sqldb
+// Package sqltext cuts SQL text into tokens and statements. It knows quotes and comments, and no grammar.
+package sqltext
 
 import (
 	"fmt"
 	"strings"
 )
 
-// token is a piece of SQL text.
-type token struct {
-	kind tokenKind
-	text string
-	line int
+// Token is a piece of SQL text.
+type Token struct {
+	Kind Kind
+	Text string
+	Line int // of its first character, from 1
 }
 
-type tokenKind uint8
+// Kind is what a token is.
+type Kind uint8
 
+// The kinds of tokens.
 const (
-	space tokenKind = iota // and comments
-	word                   // a name or number, perhaps in backticks
-	text                   // in quotes
-	mark                   // anything else, one character
+	Space Kind = iota // and comments
+	Word              // a name or number, perhaps in backticks
+	Text              // in quotes
+	Mark              // anything else, one character
 )
 
-// lex cuts SQL text into tokens. A quote without its end reaches to the end of the text.
-func lex(sql string) []token {
-	var tokens []token
+// Lex cuts SQL text into tokens. A quote without its end reaches to the end of the text.
+func Lex(sql string) []Token {
+	var tokens []Token
 	for line := 1; sql != ""; {
-		t := token{line: line}
+		t := Token{Line: line}
 		n := 1
 		switch c := sql[0]; {
 		case strings.HasPrefix(sql, "--"), c == '#':
@@ -35,19 +38,19 @@ func lex(sql string) []token {
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			n = len(sql) - len(strings.TrimLeft(sql, " \t\r\n"))
 		case c == '\'' || c == '"':
-			t.kind, n = text, quoted(sql)
+			t.Kind, n = Text, quoted(sql)
 		case c == '`':
-			t.kind, n = word, through(sql, "`", 1)
+			t.Kind, n = Word, through(sql, "`", 1)
 		case isWord(c):
-			t.kind = word
+			t.Kind = Word
 			for n < len(sql) && isWord(sql[n]) {
 				n++
 			}
 		default:
-			t.kind = mark
+			t.Kind = Mark
 		}
-		t.text = sql[:n]
-		line += strings.Count(t.text, "\n")
+		t.Text = sql[:n]
+		line += strings.Count(t.Text, "\n")
 		tokens = append(tokens, t)
 		sql = sql[n:]
 	}
@@ -81,13 +84,13 @@ func quoted(s string) int {
 	return len(s)
 }
 
-// split cuts tokens at semicolons and drops what holds only space.
-func split(tokens []token) [][]token {
-	var statements [][]token
-	var current []token
+// Split cuts tokens at semicolons and drops what holds only space.
+func Split(tokens []Token) [][]Token {
+	var statements [][]Token
+	var current []Token
 	full := false
-	for _, t := range append(tokens, token{kind: mark, text: ";"}) {
-		if t.kind == mark && t.text == ";" {
+	for _, t := range append(tokens, Token{Kind: Mark, Text: ";"}) {
+		if t.Kind == Mark && t.Text == ";" {
 			if full {
 				statements = append(statements, current)
 			}
@@ -95,7 +98,7 @@ func split(tokens []token) [][]token {
 			continue
 		}
 		current = append(current, t)
-		full = full || t.kind != space
+		full = full || t.Kind != Space
 	}
 	return statements
 }
@@ -104,14 +107,14 @@ func split(tokens []token) [][]token {
 // nothing else.
 func Statements(ddl string) []string {
 	var statements []string
-	for _, tokens := range split(lex(ddl)) {
+	for _, tokens := range Split(Lex(ddl)) {
 		var b strings.Builder
 		for _, t := range tokens {
 			switch {
-			case t.kind != space:
-				b.WriteString(t.text)
-			case strings.TrimLeft(t.text, " \t\r\n") == "":
-				b.WriteString(t.text)
+			case t.Kind != Space:
+				b.WriteString(t.Text)
+			case strings.TrimLeft(t.Text, " \t\r\n") == "":
+				b.WriteString(t.Text)
 			default: // a comment parts words
 				b.WriteByte(' ')
 			}
@@ -121,11 +124,11 @@ func Statements(ddl string) []string {
 	return statements
 }
 
-// unquote is the content of a text token.
-func unquote(t token) (string, error) {
-	if len(t.text) < 2 || t.text[len(t.text)-1] != t.text[0] || strings.ContainsRune(t.text, '\\') {
-		return "", fmt.Errorf("line %d: text without an end, or with a backslash: %s", t.line, t.text)
+// Unquote is the content of a token of Text. One without an end or with a backslash is refused.
+func Unquote(t Token) (string, error) {
+	if len(t.Text) < 2 || t.Text[len(t.Text)-1] != t.Text[0] || strings.ContainsRune(t.Text, '\\') {
+		return "", fmt.Errorf("line %d: text without an end, or with a backslash: %s", t.Line, t.Text)
 	}
-	q := t.text[:1]
-	return strings.ReplaceAll(t.text[1:len(t.text)-1], q+q, q), nil
+	q := t.Text[:1]
+	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], q+q, q), nil
 }
