@@ -17,16 +17,20 @@ var probe = time.Date(2001, 2, 3, 4, 5, 6, 789_012_000, time.UTC)
 func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
-	var mode string
+	var mode, client, connection, results string
 	var moment any
 	var january, july string
 	err := db.pool.QueryRowContext(ctx, "SELECT VERSION(), @@session.sql_mode, "+
 		"CAST('2001-02-03 04:05:06.789012' AS DATETIME(6)), "+
-		"CAST(FROM_UNIXTIME(1735689600) AS CHAR), CAST(FROM_UNIXTIME(1751328000) AS CHAR)").
-		Scan(&server, &mode, &moment, &january, &july)
+		"CAST(FROM_UNIXTIME(1735689600) AS CHAR), CAST(FROM_UNIXTIME(1751328000) AS CHAR), "+
+		strings.TrimPrefix(askCharset, "SELECT ")).
+		Scan(&server, &mode, &moment, &january, &july, &client, &connection, &results)
 	if err != nil {
 		problem("asking for its settings: %w", err)
 		return server, problems
+	}
+	if err := charsetProblem(client, connection, results); err != nil {
+		problems = append(problems, err)
 	}
 	mode = "," + strings.ToUpper(mode) + ","
 	if !strings.Contains(mode, ",STRICT_ALL_TABLES,") && !strings.Contains(mode, ",STRICT_TRANS_TABLES,") {

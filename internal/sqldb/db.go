@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"gorm.io/gorm"
@@ -21,16 +22,18 @@ type DB struct {
 	server        string
 	handle        *gorm.DB
 	pool          gorm.ConnPool
-	readCommitted bool // sessions of the pool already are READ COMMITTED
+	statements    gorm.ConnPool // the same, for what runs outside of transactions
+	readCommitted bool          // engine/mysqldb prepares the sessions of the pool, which are READ COMMITTED already
 	packets       *packets
 	backoff       Backoff
 
 	inDoubtUntil time.Time // of a COMMIT without an answer; see CommitError.Until
 }
 
-// Wrap checks db, which a user may have opened, and returns a handle without leftovers: no
-// conditions, no prepared statements, no implicit transactions, no logger. It reports every
-// setting that would make the engine lose or twist data, all at once, each with its remedy.
+// Wrap checks db, which a user may have opened, and returns a handle on its pool without prepared statements,
+// implicit transactions or a logger. A handle that means something else than the whole database is refused: one
+// with conditions, with a table, with an error, inside a transaction, or for dry runs. Wrap reports every setting
+// of the database that would make the engine lose or twist data, all at once, each with its remedy.
 func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 	dialect, err := dialectOf(db)
 	if err != nil {
@@ -43,17 +46,37 @@ func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 	if _, ok := pool.(gorm.TxCommitter); ok {
 		return nil, errors.New("sqldb: the gorm handle is inside a transaction: pass the handle it was begun on")
 	}
-	w := &DB{dialect: dialect, handle: clean(db, pool), pool: pool}
-	if d, ok := pool.(*sql.DB); ok {
-		if rc, ok := d.Driver().(interface{ ReadCommitted() bool }); ok {
-			w.readCommitted = rc.ReadCommitted()
-		}
+	if err := leftover(db); err != nil {
+		return nil, err
 	}
+	w := &DB{dialect: dialect, pool: pool, readCommitted: dialect == MySQL && ownSessions(pool)}
+	w.statements = literal(dialect, pool, w.readCommitted)
+	w.handle = clean(db, w.statements)
 	if w.server, err = check(ctx, w); err != nil {
 		return nil, err
 	}
 	w.packets = findPackets(ctx, dialect, pool)
 	return w, nil
+}
+
+// leftover refuses a handle whose user would expect that all the engine does is narrowed by it.
+func leftover(db *gorm.DB) error {
+	if db.Statement == nil {
+		return nil
+	}
+	switch s := db.Scopes().Statement; { // what its next statement would begin with
+	case db.DryRun:
+		return errors.New("sqldb: the gorm handle is for dry runs (gorm.Session{DryRun: true}), and what the engine does is not: " +
+			"pass a handle without it; engine.Request has a DryRun of its own")
+	case db.Error != nil:
+		return fmt.Errorf("sqldb: the gorm handle carries an error: pass the handle that was opened: %w", db.Error)
+	case len(s.Clauses) > 0 || s.Table != "" || s.Model != nil || s.Unscoped || len(s.Joins) > 0 ||
+		len(s.Selects) > 0 || len(s.Omits) > 0 || s.Distinct || s.SQL.Len() > 0 ||
+		reflect.ValueOf(s).Elem().FieldByName("scopes").Len() > 0: // Scopes waits to be asked for it
+		return errors.New("sqldb: the gorm handle is in the middle of a query (Where, Table, Model, Unscoped …), which the engine cannot " +
+			"keep to: pass the handle that was opened, or db.Session(&gorm.Session{NewDB: true})")
+	}
+	return nil
 }
 
 // plainPool strips gorm's cache of prepared statements, which deadlocks when a small pool serves
@@ -99,7 +122,7 @@ func (db *DB) Gorm(ctx context.Context) *gorm.DB {
 // Query runs one reading statement outside any transaction. Each spares the caller the rows'
 // errors.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.pool.QueryContext(ctx, query, stored(args)...)
+	return db.statements.QueryContext(ctx, query, stored(args)...)
 }
 
 // Each calls f for every row of a reading statement and stops at f's first error.
@@ -128,7 +151,7 @@ func each(rows *sql.Rows, f func(*sql.Rows) error) (err error) {
 // Exec runs one writing statement that commits by itself, and returns the number of rows it
 // wrote. When the answer was lost, the error is a *dberr.CommitError with Unknown set.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	result, err := db.pool.ExecContext(ctx, query, stored(args)...)
+	result, err := db.statements.ExecContext(ctx, query, stored(args)...)
 	if err != nil {
 		if dberr.AnswerLost(err) {
 			err = &dberr.CommitError{Err: err, Unknown: true}

@@ -68,6 +68,8 @@ func (g *guard) allowed(query string) error {
 		}
 		first, rest := words[0], strings.Join(words[1:], " ")
 		switch {
+		case first == "SET" && setsCharset(words[1:]):
+			return g.tx.Fail(errors.New("sqldb: another character set for the engine's session is refused: its texts would be read in it"))
 		case endingWords[first],
 			first == "ROLLBACK" && !strings.HasPrefix(strings.TrimPrefix(rest, "WORK "), "TO "),
 			first == "SET" && strings.Contains(rest, "AUTOCOMMIT"):
@@ -75,6 +77,13 @@ func (g *guard) allowed(query string) error {
 		}
 	}
 	return nil
+}
+
+// setsCharset reports whether the words after SET choose character sets for the session.
+func setsCharset(words []string) bool {
+	text := strings.Join(words, " ")
+	return strings.HasPrefix(text, "NAMES") || strings.HasPrefix(text, "CHARACTER SET") || strings.HasPrefix(text, "CHARSET") ||
+		strings.Contains(text, "CHARACTER_SET_") || strings.Contains(text, "COLLATION_CONNECTION")
 }
 
 // uncommented drops the comments before the first word, and all but the first few words after.

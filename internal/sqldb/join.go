@@ -42,7 +42,7 @@ func Join(tx *gorm.DB) (*Tx, error) {
 	if _, ok := tx.Plugins["gorm:db_resolver"]; ok {
 		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: use one without it")
 	}
-	joined := newTx(dialect, tx, pool, nil)
+	joined := newTx(dialect, tx, pool, ownSessions(plainPool(tx.ConnPool)), nil)
 	joined.theirs = tx
 	return joined, nil
 }
@@ -62,7 +62,8 @@ var savepoints atomic.Uint64
 // Savepoint marks this point of the transaction. It also asks whether the caller's transaction is still
 // open: after an error that the caller has overlooked, servers commit each statement by itself, and
 // make no savepoint without a word. The error of a transaction that is over matches ErrEnded. Savepoint,
-// Restore and Release work for a caller whose ctx has ended, too, whose transaction may well go on.
+// Restore and Release work for a caller whose ctx has ended, too, whose transaction may well go on. A session
+// of the caller's that is not utf8mb4 is refused, with another error.
 func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -71,6 +72,13 @@ func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 	s := &Savepoint{tx: tx, name: quote(fmt.Sprintf("engine_%d", savepoints.Add(1)))} // never one of the caller's
 	if tx.failed() != nil {
 		return nil, tx.over(tx.err)
+	}
+	if tx.dialect == MySQL && tx.theirs != nil && !tx.own {
+		if err := tx.utf8mb4(ctx); errors.Is(err, errSession) {
+			return nil, err
+		} else if err != nil {
+			return nil, tx.over(err)
+		}
 	}
 	if tx.dialect == SQLite && tx.theirs != nil {
 		if err := tx.begun(ctx); err != nil {

@@ -18,6 +18,7 @@ import (
 type Tx struct {
 	dialect Dialect
 	pool    gorm.ConnPool
+	own     bool     // the session is prepared by engine/mysqldb
 	handle  *gorm.DB // what Gorm hands out, on a guard
 	end     *ending  // nil when the transaction is the caller's to end
 	theirs  *gorm.DB // the caller's handle then
@@ -30,8 +31,8 @@ type Tx struct {
 	open  []*sql.Rows // results not yet known to have been read to their end
 }
 
-func newTx(d Dialect, base *gorm.DB, pool gorm.ConnPool, end *ending) *Tx {
-	tx := &Tx{dialect: d, pool: pool, end: end}
+func newTx(d Dialect, base *gorm.DB, pool gorm.ConnPool, own bool, end *ending) *Tx {
+	tx := &Tx{dialect: d, pool: pool, own: own, end: end}
 	tx.handle = clean(base, &guard{tx: tx})
 	tx.handle.Logger = listener{tx: tx}
 	return tx
@@ -127,7 +128,7 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if err := tx.Err(); err != nil {
 		return nil, err
 	}
-	rows, err := tx.pool.QueryContext(ctx, query, stored(args)...)
+	rows, err := literal(tx.dialect, tx.pool, tx.own).QueryContext(ctx, query, stored(args)...)
 	if err != nil {
 		return nil, tx.Fail(err)
 	}
@@ -150,7 +151,7 @@ func (tx *Tx) exec(ctx context.Context, query string, args []any) (sql.Result, e
 	if err := tx.Err(); err != nil {
 		return nil, err
 	}
-	result, err := tx.pool.ExecContext(ctx, query, stored(args)...)
+	result, err := literal(tx.dialect, tx.pool, tx.own).ExecContext(ctx, query, stored(args)...)
 	return result, tx.failOn(err)
 }
 

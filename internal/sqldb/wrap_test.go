@@ -77,7 +77,7 @@ func TestWrapTakesAUsersOwnHandle(t *testing.T) {
 	}
 	for name, open := range all {
 		t.Run(name, func(t *testing.T) {
-			db := wrap(t, open(t).Where("1 = 0").Session(&gorm.Session{}))
+			db := wrap(t, open(t))
 			withOrders(t, db, 10)
 			var n int64
 			require.NoError(t, db.Gorm(ctx).Table("orders").Count(&n).Error)
