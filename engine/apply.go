@@ -131,7 +131,6 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 	}
 	var r, settled *round
 	var err error
-	ctx, carried := withCarrier(ctx)
 	if b.lock {
 		err = e.db.InTx(ctx, func(tx *sqldb.Tx) error {
 			if r, err = e.round(ctx, tx, b.items, lockRows); err != nil {
@@ -152,15 +151,14 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 		r.answerSettled() // does not depend on what is about to be written
 		err = writeAlone(ctx, e.db, r.w)
 	}
-	if r != nil {
-		r.carried = carried
-	}
 	if err == nil || errors.Is(err, errNothingToWrite) {
 		if settled != nil {
 			r = settled
 		}
-		e.observe(r.carried.items)
-		r.carried = &carrier{} // once, also where several parts of a batch are settled by one round
+		for _, tell := range r.w.told {
+			tell()
+		}
+		r.w.told = nil // once, also where several parts of a batch are settled by one round
 		return r.answerAll(b)
 	}
 	return e.recoverFrom(ctx, b, r, err)
@@ -174,7 +172,6 @@ type round struct {
 	w        *world
 	items    []*item
 	verdicts []verdict
-	carried  *carrier  // what its SQL actions did by ApplyTx
 	until    time.Time // once its COMMIT is in doubt: when it is over, by the database's clock; see dberr.CommitError
 }
 

@@ -47,6 +47,7 @@ type move struct {
 // world is what one round knows. Rows come from one read; keys from a younger one; the past from a
 // younger still.
 type world struct {
+	engine   *Engine
 	lock     locking
 	now      time.Time
 	nonce    int64       // of this round's transitions: tells their commit from a twin's
@@ -59,6 +60,7 @@ type world struct {
 	planned map[Key]*move
 	held    map[Key]bool // of requests that wait for another round
 	order   []*subject   // with moves, in order of first planning
+	told    []func()     // tell observers of what its SQL actions did by ApplyTx, once it is certain
 
 	asked    map[Key]bool // keys that have been looked for
 	wantKey  []*item

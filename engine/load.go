@@ -42,8 +42,9 @@ const (
 // second time fails, and what happens then begins with reading it.
 func (e *Engine) read(ctx context.Context, from reader, items []*item, lock locking) (*world, error) {
 	w := &world{
-		lock: lock,
-		now:  e.cfg.Now(), nonce: int64(e.cfg.Rand() >> 1), rows: map[ref]any{}, keys: map[Key]*Transition{},
+		engine: e,
+		lock:   lock,
+		now:    e.cfg.Now(), nonce: int64(e.cfg.Rand() >> 1), rows: map[ref]any{}, keys: map[Key]*Transition{},
 		pasts: map[ref][]Transition{}, steps: map[step]*Transition{},
 		fresh: map[ref]bool{}, asked: make(map[Key]bool, len(items)),
 	}

@@ -32,12 +32,11 @@ func (w *world) ask(tx *sqldb.Tx, moves []*move, name string, run func() error) 
 // admit refuses what an action under way must not ask now. What the action itself is about to do is its
 // author's mistake. What another request of its round does is nobody's: the action has to run in a
 // transaction of its own, behind that request's, and sees it whole there.
-func admit(tx *sqldb.Tx, it *item) error {
+func admit(tx *sqldb.Tx, action *asking, it *item) error {
 	if err := tx.Again(); err != nil {
 		return err // nothing that is answered now will last
 	}
-	inner, _ := tx.Inside().(*asking)
-	for a := inner; a != nil; a = a.outer {
+	for a := action; a != nil; a = a.outer {
 		if s := a.w.subjects[it.ref()]; s != nil && len(s.moves) > 0 {
 			return a.meets(s.moves[0], &RequestError{Field: "ID", Problem: "is being moved by this very transition"})
 		}

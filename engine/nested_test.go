@@ -30,6 +30,7 @@ type berthCall = engine.Call[berth, engine.NoInput]
 type harbour struct {
 	db      *gorm.DB // undisturbed
 	faults  *enginetest.Faulty
+	heard   []string // by the engine's observer
 	eng     *engine.Engine
 	machine *engine.Machine[berth]
 
@@ -90,7 +91,7 @@ func newHarbour(t *testing.T, db *gorm.DB) *harbour {
 	}
 	shaken, faults := enginetest.NewFaulty(db, nil)
 	h.faults = faults
-	if h.eng, err = engine.New(shaken, engine.Config{}, h.machine); err != nil {
+	if h.eng, err = engine.New(shaken, engine.Config{Observe: h.hear}, h.machine); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -98,6 +99,10 @@ func newHarbour(t *testing.T, db *gorm.DB) *harbour {
 		shut(t, h.eng)
 	})
 	return h
+}
+
+func (h *harbour) hear(o engine.Observation) {
+	h.heard = append(h.heard, fmt.Sprintf("%s %s %s", o.Result.ID, o.Result.Event, o.Result.Outcome))
 }
 
 func (h *harbour) build(t *testing.T, ids ...string) {

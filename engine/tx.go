@@ -24,27 +24,62 @@ const triesTx = 3
 // Inside Exec the transaction is the engine's, and so is all of that: what the database may forgive is
 // tried again as a whole, and an action that asks about a subject which another request of its transaction
 // moves runs again in one of its own, whatever it makes of the error. To ask about the very subject that
-// the action's own transition moves is a mistake and matches ErrBadRequest.
+// the action's own transition moves is a mistake and matches ErrBadRequest. InTx finds the engine there.
 func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, error) {
-	it := e.prepare(r)
 	joined, err := sqldb.Join(tx)
 	if err != nil {
-		it.reject(&RequestError{Field: "tx", Problem: "cannot be used", Cause: err})
+		it := e.prepare(r).reject(&RequestError{Field: "tx", Problem: "cannot be used", Cause: err})
 		return it.result, it.result.Err()
 	}
+	return e.applyTx(ctx, joined, r)
+}
+
+func (e *Engine) applyTx(ctx context.Context, tx *sqldb.Tx, r Request) (Result, error) {
+	it := e.prepare(r)
+	action, _ := tx.Inside().(*asking)
 	if it.result.err == nil {
-		err := admit(joined, it)
+		err := admit(tx, action, it)
 		if err == nil {
-			err = e.answerIn(ctx, joined, it)
+			err = e.answerIn(ctx, tx, it)
 		}
 		if err != nil {
 			it.reject(err)
 		}
 	}
-	if c := carrierOf(ctx); c != nil {
-		c.items = append(c.items, it)
+	if action != nil {
+		action.w.told = append(action.w.told, func() { e.observe([]*item{it}) })
 	}
 	return it.result, it.result.Err()
+}
+
+// InTx finds the engine whose action was given the handle tx: within Exec and ExecAll it is the Applier that
+// answers in their transaction, by that engine's ApplyTx. So an action needs to know no engine, and whatever
+// takes an Applier, such as Create, works inside an action, too. Requests of one ApplyAll are answered one after
+// the other. A handle that no action under way was given is answered by a *RequestError: a transaction of the
+// caller's own leads to no engine, so ask with that engine's ApplyTx, or with CreateTx.
+func InTx(tx *gorm.DB) Applier { return inTx{tx} }
+
+type inTx struct{ handle *gorm.DB }
+
+func (t inTx) Apply(ctx context.Context, r Request) (Result, error) {
+	tx, err := sqldb.Join(t.handle)
+	if err == nil {
+		if action, ok := tx.Inside().(*asking); ok {
+			return action.w.engine.applyTx(ctx, tx, r)
+		}
+	}
+	result := Failed(r, &RequestError{
+		Field: "tx", Problem: "is not the handle that an action under way was given: elsewhere use the engine's ApplyTx, or CreateTx", Cause: err,
+	})
+	return result, result.Err()
+}
+
+func (t inTx) ApplyAll(ctx context.Context, rs []Request) []Result {
+	results := make([]Result, len(rs))
+	for i, r := range rs {
+		results[i], _ = t.Apply(ctx, r) // the error is the result's
+	}
+	return results
 }
 
 // answerIn answers one item behind a savepoint. An error says that there is no transaction any more, or
@@ -102,6 +137,9 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		var r *round
 		if r, last = e.tryIn(ctx, tx, it, lock); last == nil {
 			r.answerAll(b)
+			if outer, ok := tx.Inside().(*asking); ok { // what is undone with it is told with it
+				outer.w.told = append(outer.w.told, r.w.told...)
+			}
 			return nil
 		}
 		passes = passing(ctx, tx)
@@ -149,19 +187,4 @@ func (e *Engine) tryIn(ctx context.Context, tx *sqldb.Tx, it *item, lock locking
 		return r, err
 	}
 	return r, write(ctx, tx, r.w)
-}
-
-// carrier takes what ApplyTx did inside an Exec to the moment after the commit.
-type carrier struct{ items []*item }
-
-type carrierKey struct{}
-
-func withCarrier(ctx context.Context) (context.Context, *carrier) {
-	c := &carrier{}
-	return context.WithValue(ctx, carrierKey{}, c), c
-}
-
-func carrierOf(ctx context.Context) *carrier {
-	c, _ := ctx.Value(carrierKey{}).(*carrier)
-	return c
 }

@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"errors"
 
 	"gorm.io/gorm"
 
@@ -30,7 +29,7 @@ const (
 )
 
 // factMachine defines the life of a fact.
-func (s *Shop) factMachine() (*engine.Machine[Fact], error) {
+func (cfg Config) factMachine() (*engine.Machine[Fact], error) {
 	received := []engine.State{FactReceived}
 	return engine.NewMachine(engine.Definition[Fact]{
 		Name: MachineFact, Exclusive: true,
@@ -61,15 +60,12 @@ func noteDecision() engine.Action[Fact] {
 }
 
 // holdMoney lays what an order was paid in part on the desk, in the transaction that ends the order.
-func (s *Shop) holdMoney() engine.Action[Order] {
+func (cfg Config) holdMoney() engine.Action[Order] {
 	return engine.Exec("hold_money", func(ctx context.Context, tx *gorm.DB, c orderCall) error {
-		if s.engine == nil {
-			return errNotAttached
-		}
 		o := c.Subject
 		by := engine.Transition{Machine: MachineOrder, Subject: o.ID, Version: c.Version}
-		_, err := engine.CreateTx(ctx, s.engine, tx, &Fact{
-			ID: s.cfg.NewID("fact"), Provider: providerShop, Kind: provider.Kind("order." + string(c.To)),
+		_, err := engine.Create(ctx, engine.InTx(tx), &Fact{
+			ID: cfg.NewID("fact"), Provider: providerShop, Kind: provider.Kind("order." + string(c.To)),
 			TransactionID: o.ID, Reference: o.ID, Amount: o.PaidAmount, Currency: o.Currency, OrderID: o.ID,
 			DeskAmount: o.PaidAmount, DeskReason: DeskHeld,
 		}, engine.Request{
@@ -79,5 +75,3 @@ func (s *Shop) holdMoney() engine.Action[Order] {
 		return err
 	})
 }
-
-var errNotAttached = errors.New("orders: the shop is attached to no database")

@@ -44,20 +44,19 @@ func newRig(tb testing.TB, db *gorm.DB, wrap func(engine.Applier) engine.Applier
 	require.NoError(tb, orders.Migrate(tb.Context(), db))
 	r := &rig{TB: tb, db: db, clock: enginetest.NewClock(), log: &logged{}}
 	var err error
-	r.Shop, err = orders.New(orders.Config{Providers: []string{"standard", "fake"}, Logger: slog.New(r.log)})
-	require.NoError(tb, err)
-	r.engine, err = engine.New(db, engine.Config{Now: r.clock.Now, Logger: slog.New(r.log)}, r.Machines()...)
+	r.engine, err = engine.New(db, engine.Config{Now: r.clock.Now, Logger: slog.New(r.log)}, orders.Machines()...)
 	require.NoError(tb, err)
 	apply := r.answers.Through(r.engine)
 	if wrap != nil {
 		apply = wrap(apply)
 	}
-	require.NoError(tb, r.Attach(db, r.engine, apply))
+	r.Shop, err = orders.New(db, r.engine, apply, orders.Config{Providers: []string{"standard", "fake"}, Logger: slog.New(r.log)})
+	require.NoError(tb, err)
 	tb.Cleanup(func() {
 		ctx := context.Background() // the test's own has ended
 		require.NoError(tb, r.engine.Close(ctx))
 		r.answers.Check(tb, db)
-		report, err := verify.Run(ctx, db, verify.Options{Machines: r.Machines(), Extra: orders.Checks()})
+		report, err := verify.Run(ctx, db, verify.Options{Machines: orders.Machines(), Extra: orders.Checks()})
 		require.NoError(tb, err)
 		require.Empty(tb, report.Findings)
 	})

@@ -16,7 +16,7 @@ type (
 )
 
 // fillOrder computes the row of a new order from what the checkout sent.
-func (s *Shop) fillOrder() engine.Action[Order] {
+func (cfg Config) fillOrder() engine.Action[Order] {
 	return engine.Set("fill", func(c placeCall, _ *engine.Effects) error {
 		total, err := c.Input.Total()
 		if err != nil {
@@ -29,7 +29,7 @@ func (s *Shop) fillOrder() engine.Action[Order] {
 		for i := range o.Items {
 			o.Items[i].OrderID, o.Items[i].Line = o.ID, i+1
 		}
-		o.ExpiresAt = c.Now.Add(s.cfg.ExpireAfter).Truncate(sqldb.Precision)
+		o.ExpiresAt = c.Now.Add(cfg.ExpireAfter).Truncate(sqldb.Precision)
 		return nil
 	})
 }
@@ -62,9 +62,9 @@ func armExpire() engine.Action[Order] {
 }
 
 // armComplete ends the time for returns, counted from when the customer has the goods (again).
-func (s *Shop) armComplete() engine.Action[Order] {
+func (cfg Config) armComplete() engine.Action[Order] {
 	return engine.Set("arm_complete", func(c orderCall, fx *engine.Effects) error {
-		fx.Arm(timerComplete, c.Now.Add(s.cfg.CompleteAfter), EventComplete)
+		fx.Arm(timerComplete, c.Now.Add(cfg.CompleteAfter), EventComplete)
 		return nil
 	})
 }

@@ -65,7 +65,7 @@ func (s Ship) Validate() error {
 
 // orderMachine defines the life of an order. Money and goods under a new key are new money and goods,
 // so their events need keys; ship, deliver, complete and cancel happen once and do without.
-func (s *Shop) orderMachine() (*engine.Machine[Order], error) {
+func (cfg Config) orderMachine() (*engine.Machine[Order], error) {
 	return engine.NewMachine(engine.Definition[Order]{
 		Name: MachineOrder, Exclusive: true,
 		Events: map[engine.Event]engine.Spec{
@@ -85,29 +85,29 @@ func (s *Shop) orderMachine() (*engine.Machine[Order], error) {
 			EventRequestRefund: {Factual: true},
 			EventFinishRefund:  {Factual: true},
 		},
-		Edges: append(append([]engine.Edge[Order]{s.placeEdge()}, s.payEdges()...), s.goodsEdges()...),
+		Edges: append(append([]engine.Edge[Order]{cfg.placeEdge()}, cfg.payEdges()...), cfg.goodsEdges()...),
 	})
 }
 
-func (s *Shop) placeEdge() engine.Edge[Order] {
+func (cfg Config) placeEdge() engine.Edge[Order] {
 	return engine.Edge[Order]{
 		Event: EventPlace, To: OrderPlaced,
-		Actions: []engine.Action[Order]{s.fillOrder(), armExpire(), announce("order.placed"),
-			engine.SpendToken[Order](s.cfg.Tokens, ScopeOrder), insertItems()},
+		Actions: []engine.Action[Order]{cfg.fillOrder(), armExpire(), announce("order.placed"),
+			engine.SpendToken[Order](cfg.Tokens, ScopeOrder), insertItems()},
 	}
 }
 
 // payEdges take money. Which of two edges is taken depends on where the money comes from: a captured
 // payment is a row already, so only memory is touched and requests can share a transaction; an
 // operator's offline payment becomes a row in the same transaction.
-func (s *Shop) payEdges() []engine.Edge[Order] {
+func (cfg Config) payEdges() []engine.Edge[Order] {
 	payable := []engine.State{OrderPlaced, OrderPartlyPaid}
 	edge := func(event engine.Event, from []engine.State, to engine.State, guards []engine.Guard[Order], actions ...engine.Action[Order]) []engine.Edge[Order] {
 		captured := engine.Edge[Order]{Event: event, From: from, To: to, Actions: actions}
 		captured.Guards = append([]engine.Guard[Order]{isCaptured()}, guards...)
 		offline := engine.Edge[Order]{Event: event, From: from, To: to}
 		offline.Guards = append([]engine.Guard[Order]{isOffline()}, guards...)
-		offline.Actions = append(append(offline.Actions, actions...), s.recordOffline())
+		offline.Actions = append(append(offline.Actions, actions...), cfg.recordOffline())
 		return []engine.Edge[Order]{captured, offline}
 	}
 	completes := []engine.Guard[Order]{isTheRest()}
@@ -120,7 +120,7 @@ func (s *Shop) payEdges() []engine.Edge[Order] {
 }
 
 // goodsEdges are all others. Each transition emits one message.
-func (s *Shop) goodsEdges() []engine.Edge[Order] {
+func (cfg Config) goodsEdges() []engine.Edge[Order] {
 	edge := func(event engine.Event, to engine.State, message string, from ...engine.State) engine.Edge[Order] {
 		return engine.Edge[Order]{Event: event, From: from, To: to, Actions: []engine.Action[Order]{announce(message)}}
 	}
@@ -130,17 +130,17 @@ func (s *Shop) goodsEdges() []engine.Edge[Order] {
 	}
 	return []engine.Edge[Order]{
 		edge(EventCancel, OrderCancelled, "order.cancelled", OrderPlaced),
-		with(s.holdMoney(), edge(EventCancel, OrderCancelled, "order.cancelled", OrderPartlyPaid)),
+		with(cfg.holdMoney(), edge(EventCancel, OrderCancelled, "order.cancelled", OrderPartlyPaid)),
 		edge(EventExpire, OrderExpired, "order.expired", OrderPlaced),
-		with(s.holdMoney(), edge(EventExpire, OrderExpired, "order.expired", OrderPartlyPaid)),
+		with(cfg.holdMoney(), edge(EventExpire, OrderExpired, "order.expired", OrderPartlyPaid)),
 		edge(EventShipPart, OrderPartlyShipped, "order.partly_shipped", OrderPaid, OrderPartlyShipped),
 		edge(EventShip, OrderShipped, "order.shipped", OrderPaid, OrderPartlyShipped),
-		with(s.armComplete(), edge(EventDeliver, OrderDelivered, "order.delivered", OrderShipped)),
+		with(cfg.armComplete(), edge(EventDeliver, OrderDelivered, "order.delivered", OrderShipped)),
 		edge(EventComplete, OrderCompleted, "order.completed", OrderDelivered),
 		edge(EventFailDelivery, OrderReturning, "order.delivery_failed", OrderShipped),
 		edge(EventRequestReturn, OrderReturning, "order.return_requested", OrderDelivered),
 		edge(EventAcceptReturn, OrderRefunding, "order.return_accepted", OrderReturning),
-		with(s.armComplete(), edge(EventRejectReturn, OrderDelivered, "order.return_rejected", OrderReturning)),
+		with(cfg.armComplete(), edge(EventRejectReturn, OrderDelivered, "order.return_rejected", OrderReturning)),
 		edge(EventRequestRefund, OrderRefunding, "order.refund_requested", OrderPaid, OrderPartlyShipped, OrderCompleted),
 		with(giveBack(), edge(EventFinishRefund, OrderRefunded, "order.refunded", OrderRefunding)),
 	}

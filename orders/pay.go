@@ -86,14 +86,11 @@ func take(c payCall) error {
 
 // recordOffline writes an operator's payment as a row, in the transaction that credits the order:
 // where the credit is refused, no money is recorded.
-func (s *Shop) recordOffline() engine.Action[Order] {
+func (cfg Config) recordOffline() engine.Action[Order] {
 	return engine.Exec("record_offline", func(ctx context.Context, tx *gorm.DB, c payCall) error {
-		if s.engine == nil {
-			return errNotAttached
-		}
 		by := engine.Transition{Machine: MachineOrder, Subject: c.Subject.ID, Version: c.Version}
-		_, err := engine.CreateTx(ctx, s.engine, tx, &Payment{
-			ID: s.cfg.NewID("pay"), OrderID: c.Subject.ID, Provider: ProviderManual, Reference: s.cfg.NewReference(),
+		_, err := engine.Create(ctx, engine.InTx(tx), &Payment{
+			ID: cfg.NewID("pay"), OrderID: c.Subject.ID, Provider: ProviderManual, Reference: cfg.NewReference(),
 			Amount: c.Input.Amount, Currency: c.Input.Currency,
 		}, engine.Request{
 			Machine: MachinePayment, Event: EventRecord, Actor: c.Request.Actor, Reason: c.Request.Reason,

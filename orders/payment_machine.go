@@ -34,7 +34,7 @@ const (
 // was reported or assumed before: capture is possible from every state without money, failed and
 // expired included, because providers report the failure of a try and then the success of the next
 // under the same reference. What is captured stays so; a failure reported afterwards comes too late.
-func (s *Shop) paymentMachine() (*engine.Machine[Payment], error) {
+func (cfg Config) paymentMachine() (*engine.Machine[Payment], error) {
 	waiting := []engine.State{PaymentCreated, PaymentPending, PaymentUnknown}
 	return engine.NewMachine(engine.Definition[Payment]{
 		Name: MachinePayment, Exclusive: true,
@@ -49,7 +49,7 @@ func (s *Shop) paymentMachine() (*engine.Machine[Payment], error) {
 		},
 		Edges: []engine.Edge[Payment]{
 			{Event: EventStart, To: PaymentCreated, Guards: []engine.Guard[Payment]{isPayable()},
-				Actions: []engine.Action[Payment]{engine.SpendToken[Payment](s.cfg.Tokens, ScopePayment)}},
+				Actions: []engine.Action[Payment]{engine.SpendToken[Payment](cfg.Tokens, ScopePayment)}},
 			{Event: EventRecord, To: PaymentCaptured},
 			{Event: EventSend, From: []engine.State{PaymentCreated}, To: PaymentPending},
 			{Event: EventCapture, From: append(waiting, PaymentFailed, PaymentExpired), To: PaymentCaptured,

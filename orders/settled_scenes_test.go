@@ -224,9 +224,9 @@ func engineScenes() []scene {
 // free are the exported methods without a scene, each with its reason.
 var free = map[string]string{
 	"Shop.Order": reads, "Shop.Orders": reads, "Shop.Payment": reads, "Shop.Payments": reads, "Shop.MoneyDesk": reads,
-	"Shop.Machines": reads, "Shop.Attach": setsUp, "Shop.SetSearchMax": setsUp,
-	"Ledger.Account": reads, "Ledger.Accounts": reads, "Ledger.Entries": reads, "Ledger.Transfer": reads, "Ledger.Machines": reads,
-	"Ledger.NewRewards": setsUp, "Ledger.Attach": setsUp, "Rewards.Name": reads,
+	"Shop.SetSearchMax": setsUp,
+	"Ledger.Account":    reads, "Ledger.Accounts": reads, "Ledger.Entries": reads, "Ledger.Transfer": reads,
+	"Ledger.NewRewards": setsUp, "Rewards.Name": reads,
 	"Notifier.List": reads, "Notifier.Name": reads,
 	"Engine.Allowed": reads, "Engine.At": reads, "Engine.Attempts": reads, "Engine.ByKey": reads, "Engine.History": reads, "Engine.Machines": reads,
 	"Engine.Ready": reads,

@@ -62,20 +62,24 @@ func newWorld(t *testing.T, db *gorm.DB, lose int) *world {
 	var err error
 	w.tokens, err = once.NewTokens(t.Context(), db, 0, once.Config{Now: w.clock.Now, Text: text})
 	require.NoError(t, err)
-	w.Shop, err = orders.New(orders.Config{
+	shop := orders.Config{
 		Providers: []string{"standard"}, Logger: slog.New(w.log), Tokens: w.tokens, NewID: w.nextID,
 		NewReference: func() string { return w.nextID("ref") },
-	})
+	}
+	books := ledger.Config{NewID: w.nextID, Tokens: w.tokens}
+	shopMachines, err := shop.Machines()
 	require.NoError(t, err)
-	w.ledger, err = ledger.New(ledger.Config{NewID: w.nextID, Tokens: w.tokens})
+	booksMachines, err := books.Machines()
 	require.NoError(t, err)
-	machines := slices.Concat(w.Machines(), w.ledger.Machines(), notify.Machines())
+	machines := slices.Concat(shopMachines, booksMachines, notify.Machines())
 	w.engine, err = engine.New(faulty, engine.Config{
 		Now: w.clock.Now, NewID: func() string { return w.nextID("call") }, Logger: slog.New(w.log),
 	}, machines...)
 	require.NoError(t, err)
-	require.NoError(t, w.Attach(db, w.engine, w.engine))
-	require.NoError(t, w.ledger.Attach(db, w.engine, w.engine))
+	w.Shop, err = orders.New(db, w.engine, w.engine, shop)
+	require.NoError(t, err)
+	w.ledger, err = ledger.New(db, w.engine, w.engine, books)
+	require.NoError(t, err)
 	w.notify, err = notify.New(t.Context(), db, w.engine, notify.Config{
 		Compose: func(_ context.Context, m outbox.Message) ([]notify.Draft, error) {
 			return []notify.Draft{{Channel: "log", Recipient: "ada", Title: m.Type, Text: m.Subject}}, nil

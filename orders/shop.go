@@ -19,7 +19,7 @@ import (
 	"example.com/orderd/internal/sqldb"
 )
 
-// Config tunes a Shop. The zero value works, but takes no payments.
+// Config tunes a shop and its machines, which are given the same one. The zero value works, but takes no payments.
 type Config struct {
 	NewID        func(prefix string) string // unique, later ones greater; default prefix_ and a UUIDv7
 	NewReference func() string              // unguessable, at most 32 of [0-9a-z_]; default ref_ and 128 random bits
@@ -32,11 +32,55 @@ type Config struct {
 	Logger    *slog.Logger   // default slog.Default
 }
 
-// Shop is the service: what the daemon calls. It is safe for concurrent use once attached.
+func (cfg *Config) fill() error {
+	if cfg.ExpireAfter < 0 || cfg.CompleteAfter < 0 {
+		return errors.New("orders: ExpireAfter and CompleteAfter must not be negative")
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = id.New
+	}
+	if cfg.NewReference == nil {
+		cfg.NewReference = func() string { return id.Random("ref") }
+	}
+	if cfg.ExpireAfter == 0 {
+		cfg.ExpireAfter = 30 * time.Minute
+	}
+	if cfg.CompleteAfter == 0 {
+		cfg.CompleteAfter = 14 * 24 * time.Hour
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+// Machines are the machines of a shop, for the engine.New that the shop is to work on.
+func (cfg Config) Machines() ([]engine.AnyMachine, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	order, orderErr := cfg.orderMachine()
+	payment, paymentErr := cfg.paymentMachine()
+	fact, factErr := cfg.factMachine()
+	if err := errors.Join(orderErr, paymentErr, factErr); err != nil {
+		return nil, err
+	}
+	return []engine.AnyMachine{order, payment, fact}, nil
+}
+
+// Machines are the machines of a shop with default settings, to be looked at or run.
+func Machines() []engine.AnyMachine {
+	machines, err := Config{}.Machines()
+	if err != nil {
+		panic(err) // the definitions are constant, and tested
+	}
+	return machines
+}
+
+// Shop is the service: what the daemon calls. It is safe for concurrent use.
 type Shop struct {
-	cfg      Config
-	machines []engine.AnyMachine
-	states   map[string]map[engine.State]bool // by machine
+	cfg    Config
+	states map[string]map[engine.State]bool // by machine
 
 	searchMax int // orders that one page of a search looks at
 
@@ -48,83 +92,37 @@ type Shop struct {
 	settled  string     // id of the fact at which the last pass of Settle ended
 }
 
-// New builds the shop's machines. The shop works once it is attached to an engine with them.
-func New(cfg Config) (*Shop, error) {
-	s := &Shop{cfg: cfg, states: map[string]map[engine.State]bool{}, searchMax: searchMax}
-	if err := s.cfg.fill(); err != nil {
+// checkMax bounds the checks of New.
+const checkMax = 30 * time.Second
+
+// New makes a shop on a database and an engine that runs the machines of cfg there. Requests go through apply: the
+// engine itself or a batcher in front of it. New refuses a database whose tables are not this program's.
+func New(db *gorm.DB, eng *engine.Engine, apply engine.Applier, cfg Config) (*Shop, error) {
+	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	order, orderErr := s.orderMachine()
-	payment, paymentErr := s.paymentMachine()
-	fact, factErr := s.factMachine()
-	if err := errors.Join(orderErr, paymentErr, factErr); err != nil {
-		return nil, err
-	}
-	s.machines = []engine.AnyMachine{order, payment, fact}
-	for _, m := range s.machines {
-		d := m.Describe()
-		s.states[d.Name] = map[engine.State]bool{}
-		for _, state := range d.States {
-			s.states[d.Name][state.Name] = true
-		}
-	}
-	return s, nil
-}
-
-func (c *Config) fill() error {
-	if c.ExpireAfter < 0 || c.CompleteAfter < 0 {
-		return errors.New("orders: ExpireAfter and CompleteAfter must not be negative")
-	}
-	if c.NewID == nil {
-		c.NewID = id.New
-	}
-	if c.NewReference == nil {
-		c.NewReference = func() string { return id.Random("ref") }
-	}
-	if c.ExpireAfter == 0 {
-		c.ExpireAfter = 30 * time.Minute
-	}
-	if c.CompleteAfter == 0 {
-		c.CompleteAfter = 14 * 24 * time.Hour
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return nil
-}
-
-// Machines are the shop's machines, for engine.New.
-func (s *Shop) Machines() []engine.AnyMachine { return s.machines }
-
-// Machines are the machines of a shop with default settings, to be looked at. An engine may run them
-// as well, except that what writes a second row (an offline payment, the end of a partly paid order)
-// needs a shop that is attached.
-func Machines() []engine.AnyMachine {
-	s, err := New(Config{})
-	if err != nil {
-		panic(err) // the definitions are constant, and tested
-	}
-	return s.machines
-}
-
-// attachMax bounds the checks of Attach.
-const attachMax = 30 * time.Second
-
-// Attach gives the shop its database, the engine that runs its machines there, and the Applier that
-// requests go through: the engine itself or a batcher in front of it. It is called once, before
-// anything else, and refuses a database whose tables are not this program's.
-func (s *Shop) Attach(db *gorm.DB, eng *engine.Engine, apply engine.Applier) error {
-	ctx, cancel := context.WithTimeout(context.Background(), attachMax)
+	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
 	defer cancel()
 	d, err := sqldb.Wrap(ctx, db)
 	if err != nil {
-		return fmt.Errorf("orders: %w", err)
+		return nil, fmt.Errorf("orders: %w", err)
 	}
 	if err := schema.Check(ctx, db, Schema); err != nil {
-		return err
+		return nil, err
 	}
-	s.db, s.engine, s.apply = d, eng, apply
-	return nil
+	s := &Shop{cfg: cfg, states: map[string]map[engine.State]bool{}, searchMax: searchMax, db: d, engine: eng, apply: apply}
+	for _, m := range eng.Machines() {
+		s.states[m.Name] = map[engine.State]bool{}
+		for _, state := range m.States {
+			s.states[m.Name][state.Name] = true
+		}
+	}
+	for _, name := range []string{MachineOrder, MachinePayment, MachineFact} {
+		if s.states[name] == nil {
+			return nil, fmt.Errorf("orders: the engine does not run the machine %s: give engine.New what Config.Machines returns", name)
+		}
+	}
+	return s, nil
 }
 
 // The scopes of submit tokens.

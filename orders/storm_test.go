@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
@@ -15,19 +14,18 @@ import (
 	"example.com/orderd/orders"
 )
 
-// shopKit drives one of the shop's machines, with the shop attached for what writes second rows.
+// shopKit drives one of the shop's machines, beside those that its actions write second rows of.
 func shopKit[S any](t *testing.T, n int, row func(n int) *S, input func(row S, edge engine.DescribedEdge) any) enginetest.Kit[S] {
-	s, err := orders.New(orders.Config{})
-	require.NoError(t, err)
+	machines := orders.Machines()
 	return enginetest.Kit[S]{
-		Machine: s.Machines()[n].(*engine.Machine[S]), New: row, Input: input,
+		Machine: machines[n].(*engine.Machine[S]), New: row, Input: input,
 		Prepare: func(db *gorm.DB) error { return orders.Migrate(context.Background(), db) },
 		Engine: func(db *gorm.DB) (*engine.Engine, engine.Applier, error) {
-			e, err := engine.New(db, engine.Config{}, s.Machines()...)
+			e, err := engine.New(db, engine.Config{}, machines...)
 			if err != nil {
 				return nil, nil, err
 			}
-			return e, e, s.Attach(db, e, e)
+			return e, e, nil
 		},
 	}
 }

@@ -20,7 +20,7 @@ import (
 // reconcile is what does not agree: invariant, machine, and the row by its name in books.
 func reconcile(r *rig, names map[string]string) []string {
 	r.Helper()
-	report, err := verify.Run(r.Context(), r.db, verify.Options{Machines: r.Machines(), Extra: orders.Reconcile()})
+	report, err := verify.Run(r.Context(), r.db, verify.Options{Machines: orders.Machines(), Extra: orders.Reconcile()})
 	require.NoError(r, err)
 	told := []string{}
 	for _, f := range report.Findings {

@@ -105,15 +105,16 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.shop, err = orders.New(orders.Config{Providers: names, Tokens: spender, Logger: d.log}); err != nil {
-		return err
-	}
-	if d.ledger, err = ledger.New(ledger.Config{Tokens: spender}); err != nil {
+	shop := orders.Config{Providers: names, Tokens: spender, Logger: d.log}
+	books := ledger.Config{Tokens: spender}
+	shopMachines, shopErr := shop.Machines()
+	booksMachines, booksErr := books.Machines()
+	if err := errors.Join(shopErr, booksErr); err != nil {
 		return err
 	}
 	d.engine, err = engine.New(d.database.Gorm, engine.Config{
 		Now: d.now, Logger: d.log, Observe: d.observe,
-	}, slices.Concat(d.shop.Machines(), d.ledger.Machines(), notify.Machines())...)
+	}, slices.Concat(shopMachines, booksMachines, notify.Machines())...)
 	if err != nil {
 		return err
 	}
@@ -125,10 +126,10 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	d.metrics.Queue(d.batcher.Waiting)
-	if err := d.shop.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
+	if d.shop, err = orders.New(d.database.Gorm, d.engine, d.batcher, shop); err != nil {
 		return err
 	}
-	if err := d.ledger.Attach(d.database.Gorm, d.engine, d.batcher); err != nil {
+	if d.ledger, err = ledger.New(d.database.Gorm, d.engine, d.batcher, books); err != nil {
 		return err
 	}
 	if err := d.assembleBackground(ctx); err != nil {

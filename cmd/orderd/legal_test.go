@@ -96,8 +96,10 @@ func (l *legal) run(t *rapid.T) {
 	require.NoError(t, err)
 	defer func() { l.close(context.Background()) }()
 	noted := l.answers.Through(l.batcher)
-	require.NoError(t, l.shop.Attach(l.database.Gorm, l.engine, noted))
-	require.NoError(t, l.ledger.Attach(l.database.Gorm, l.engine, noted))
+	l.shop, err = orders.New(l.database.Gorm, l.engine, noted, orders.Config{Providers: l.secrets.on(), Logger: l.log})
+	require.NoError(t, err)
+	l.ledger, err = ledger.New(l.database.Gorm, l.engine, noted, ledger.Config{})
+	require.NoError(t, err)
 	l.Place(t)
 	t.Repeat(map[string]func(*rapid.T){
 		"place": l.Place, "start": l.Start, "fact": l.Fact, "fact again": l.FactAgain, "event": l.Event, "event again": l.EventAgain,
@@ -204,7 +206,7 @@ func (l *legal) FactAgain(t *rapid.T) {
 
 // request is any event but those of money, with any identity.
 func (l *legal) request(t *rapid.T) engine.Request {
-	d := l.shop.Machines()[0].Describe()
+	d := orders.Machines()[0].Describe()
 	var events []engine.Event
 	for _, e := range d.Events {
 		if e.Name != orders.EventPlace && e.Name != orders.EventPay && e.Name != orders.EventPayPart {
@@ -231,7 +233,7 @@ func (l *legal) identified(t *rapid.T, r engine.Request) engine.Request {
 	case 0:
 		r.IfVersion = rapid.Int64Range(1, 4).Draw(t, "version")
 	case 1:
-		r.IfState = rapid.SampledFrom(l.shop.Machines()[0].Describe().States).Draw(t, "state").Name
+		r.IfState = rapid.SampledFrom(orders.Machines()[0].Describe().States).Draw(t, "state").Name
 	}
 	return r
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+
+	"example.com/orderd/internal/sqldb/sqltext"
 )
 
 // A driver that puts arguments into the text of a statement escapes them with backslashes. That holds as long as
@@ -29,9 +31,9 @@ func hexadecimal(query string, args []any) (string, []any, error) {
 	var b strings.Builder
 	rest := make([]any, 0, len(args))
 	n := 0
-	for _, t := range lex(query) {
-		if t.kind != mark || t.text != "?" {
-			b.WriteString(t.text)
+	for _, t := range sqltext.Lex(query) {
+		if t.Kind != sqltext.Mark || t.Text != "?" {
+			b.WriteString(t.Text)
 			continue
 		}
 		switch {

@@ -46,15 +46,17 @@ func newRig(tb testing.TB, db *gorm.DB, wrap func(*engine.Engine) engine.Applier
 	var err error
 	r.tokens, err = once.NewTokens(tb.Context(), db, 0, once.Config{})
 	require.NoError(tb, err)
-	r.Ledger, err = ledger.New(ledger.Config{Tokens: r.tokens})
+	cfg := ledger.Config{Tokens: r.tokens}
+	machines, err := cfg.Machines()
 	require.NoError(tb, err)
-	r.engine, err = engine.New(db, engine.Config{Logger: slog.New(slog.DiscardHandler)}, r.Machines()...)
+	r.engine, err = engine.New(db, engine.Config{Logger: slog.New(slog.DiscardHandler)}, machines...)
 	require.NoError(tb, err)
 	var apply engine.Applier = r.engine
 	if wrap != nil {
 		apply = wrap(r.engine)
 	}
-	require.NoError(tb, r.Attach(db, r.engine, r.answers.Through(apply)))
+	r.Ledger, err = ledger.New(db, r.engine, r.answers.Through(apply), cfg)
+	require.NoError(tb, err)
 	tb.Cleanup(func() {
 		require.NoError(tb, r.engine.Close(context.Background()))
 		r.answers.Check(tb, db)
@@ -65,7 +67,7 @@ func newRig(tb testing.TB, db *gorm.DB, wrap func(*engine.Engine) engine.Applier
 
 func (r *rig) verify() verify.Report {
 	r.Helper()
-	report, err := verify.Run(context.Background(), r.db, verify.Options{Machines: r.Machines(), Extra: ledger.Checks()})
+	report, err := verify.Run(context.Background(), r.db, verify.Options{Machines: ledger.Machines(), Extra: ledger.Checks()})
 	require.NoError(r, err)
 	return report
 }

@@ -29,65 +29,65 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	return schema.Migrate(ctx, db, Schema)
 }
 
-// Config tunes a Ledger. The zero value is good.
+// Config tunes a ledger and its machines, which are given the same one. The zero value is good.
 type Config struct {
 	NewID  func(prefix string) string // unique, later ones greater; default prefix_ and a UUIDv7
 	Tokens engine.Spender             // of submit tokens; nil: there are none
 }
 
-// Ledger is the service. It is safe for concurrent use once attached.
-type Ledger struct {
-	cfg      Config
-	machines []engine.AnyMachine
+// Machines are the ledger's machines, for the engine.New that the ledger is to work on.
+func (cfg Config) Machines() ([]engine.AnyMachine, error) {
+	account, accountErr := accountMachine()
+	transfer, transferErr := cfg.transferMachine()
+	if err := errors.Join(accountErr, transferErr); err != nil {
+		return nil, err
+	}
+	return []engine.AnyMachine{account, transfer}, nil
+}
 
+// Machines are the machines of a ledger with default settings, to be looked at or run.
+func Machines() []engine.AnyMachine {
+	machines, err := Config{}.Machines()
+	if err != nil {
+		panic(err) // the definitions are constant, and tested
+	}
+	return machines
+}
+
+// Ledger is the service. It is safe for concurrent use.
+type Ledger struct {
+	cfg    Config
 	db     *sqldb.DB
 	engine *engine.Engine
 	apply  engine.Applier
 }
 
-// New builds the ledger's machines. The ledger works once it is attached to an engine with them.
-func New(cfg Config) (*Ledger, error) {
+// checkMax bounds the checks of New.
+const checkMax = 30 * time.Second
+
+// New makes a ledger on a database and an engine that runs the machines of cfg there. Transfers go through apply:
+// the engine itself or a batcher in front of it. New refuses a database whose tables are not this program's.
+func New(db *gorm.DB, eng *engine.Engine, apply engine.Applier, cfg Config) (*Ledger, error) {
 	if cfg.NewID == nil {
 		cfg.NewID = id.New
 	}
-	l := &Ledger{cfg: cfg}
-	account, accountErr := accountMachine()
-	transfer, transferErr := l.transferMachine()
-	if err := errors.Join(accountErr, transferErr); err != nil {
-		return nil, err
-	}
-	l.machines = []engine.AnyMachine{account, transfer}
-	return l, nil
-}
-
-// Machines are the ledger's machines, for engine.New.
-func (l *Ledger) Machines() []engine.AnyMachine { return l.machines }
-
-// Machines are the machines of a ledger with default settings.
-func Machines() []engine.AnyMachine {
-	l, err := New(Config{})
-	if err != nil {
-		panic(err) // the definitions are constant, and tested
-	}
-	return l.machines
-}
-
-// attachMax bounds the checks of Attach.
-const attachMax = 30 * time.Second
-
-// Attach gives the ledger its database, the engine that runs its machines there, and the Applier that
-// transfers go through: the engine itself or a batcher in front of it. It is called once, before
-// anything else, and refuses a database whose tables are not this program's.
-func (l *Ledger) Attach(db *gorm.DB, eng *engine.Engine, apply engine.Applier) error {
-	ctx, cancel := context.WithTimeout(context.Background(), attachMax)
+	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
 	defer cancel()
 	d, err := sqldb.Wrap(ctx, db)
 	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	if err := schema.Check(ctx, db, Schema); err != nil {
-		return err
+		return nil, err
 	}
-	l.db, l.engine, l.apply = d, eng, apply
-	return nil
+	known := map[string]bool{}
+	for _, m := range eng.Machines() {
+		known[m.Name] = true
+	}
+	for _, name := range []string{MachineAccount, MachineTransfer} {
+		if !known[name] {
+			return nil, fmt.Errorf("ledger: the engine does not run the machine %s: give engine.New what Config.Machines returns", name)
+		}
+	}
+	return &Ledger{cfg: cfg, db: d, engine: eng, apply: apply}, nil
 }

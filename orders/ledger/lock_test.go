@@ -21,12 +21,14 @@ func (r *rig) watched(before func(query string)) *ledger.Ledger {
 		before(query)
 		return enginetest.NoFault
 	})
-	other, err := ledger.New(ledger.Config{Tokens: r.tokens})
+	cfg := ledger.Config{Tokens: r.tokens}
+	machines, err := cfg.Machines()
 	require.NoError(r, err)
-	e, err := engine.New(db, engine.Config{Logger: slog.New(slog.DiscardHandler)}, other.Machines()...)
+	e, err := engine.New(db, engine.Config{Logger: slog.New(slog.DiscardHandler)}, machines...)
 	require.NoError(r, err)
 	r.Cleanup(func() { require.NoError(r, e.Close(context.Background())) })
-	require.NoError(r, other.Attach(db, e, e))
+	other, err := ledger.New(db, e, e, cfg)
+	require.NoError(r, err)
 	return other
 }
 

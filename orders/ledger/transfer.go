@@ -67,9 +67,9 @@ func (n NewTransfer) Validate() error {
 
 // transferMachine has no state for a transfer under way: all of it happens in the transaction that
 // creates it, or nothing does.
-func (l *Ledger) transferMachine() (*engine.Machine[Transfer], error) {
+func (cfg Config) transferMachine() (*engine.Machine[Transfer], error) {
 	actions := []engine.Action[Transfer]{
-		noteTransfer(), engine.SpendToken[Transfer](l.cfg.Tokens, ScopeTransfer), post(),
+		noteTransfer(), engine.SpendToken[Transfer](cfg.Tokens, ScopeTransfer), post(),
 	}
 	return engine.NewMachine(engine.Definition[Transfer]{
 		Name: MachineTransfer, Exclusive: true,

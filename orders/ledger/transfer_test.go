@@ -117,9 +117,8 @@ func TestAStormOfTransfers(t *testing.T) {
 			return batcher
 		})
 		defer func() { require.NoError(t, batcher.Close(context.Background())) }()
-		straight, err := ledger.New(ledger.Config{})
+		straight, err := ledger.New(db, r.engine, r.answers.Through(r.engine), ledger.Config{})
 		require.NoError(t, err)
-		require.NoError(t, straight.Attach(db, r.engine, r.answers.Through(r.engine)))
 		const owners, callers, requests, begin = 4, 16, 40, 2000
 		var accounts []ledger.Account
 		for i := range owners {

@@ -61,11 +61,10 @@ func start(t *testing.T) *site {
 
 	s := &site{t: t, db: db, keys: auth.NewStore(db.SQL)}
 	quiet := slog.New(slog.DiscardHandler)
-	s.shop, err = orders.New(orders.Config{Providers: []string{"fake"}, Logger: quiet})
+	s.engine, err = engine.New(db.Gorm, engine.Config{Logger: quiet}, slices.Concat(orders.Machines(), notify.Machines())...)
 	require.NoError(t, err)
-	s.engine, err = engine.New(db.Gorm, engine.Config{Logger: quiet}, slices.Concat(s.shop.Machines(), notify.Machines())...)
+	s.shop, err = orders.New(db.Gorm, s.engine, s.engine, orders.Config{Providers: []string{"fake"}, Logger: quiet})
 	require.NoError(t, err)
-	require.NoError(t, s.shop.Attach(db.Gorm, s.engine, s.engine))
 
 	s.queue, err = outbox.NewQueue(t.Context(), db.Gorm, s.now)
 	require.NoError(t, err)

@@ -56,11 +56,7 @@ func (r *run) newPayer(ctx context.Context, s *site) (*payer, error) {
 	if err := ledger.Migrate(ctx, s.gorm); err != nil {
 		return nil, err
 	}
-	l, err := ledger.New(ledger.Config{})
-	if err != nil {
-		return nil, err
-	}
-	e, err := r.newEngine(ctx, s, l.Machines()...)
+	e, err := r.newEngine(ctx, s, ledger.Machines()...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,5 +65,6 @@ func (r *run) newPayer(ctx context.Context, s *site) (*payer, error) {
 		return nil, err
 	}
 	s.checks = ledger.Checks()
-	return &payer{label: "ledger", ledger: l}, l.Attach(s.gorm, e, b)
+	l, err := ledger.New(s.gorm, e, b, ledger.Config{})
+	return &payer{label: "ledger", ledger: l}, err
 }

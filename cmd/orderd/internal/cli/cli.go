@@ -126,11 +126,8 @@ func (e *Env) shop(g *Globals) (*session, error) {
 		return nil, err
 	}
 	s := &session{Database: db}
-	if s.shop, err = orders.New(orders.Config{}); err == nil {
-		s.engine, err = engine.New(db.Gorm, engine.Config{Now: e.Now}, s.shop.Machines()...)
-	}
-	if err == nil {
-		err = s.shop.Attach(db.Gorm, s.engine, s.engine)
+	if s.engine, err = engine.New(db.Gorm, engine.Config{Now: e.Now}, orders.Machines()...); err == nil {
+		s.shop, err = orders.New(db.Gorm, s.engine, s.engine, orders.Config{})
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -102,15 +102,13 @@ func TestEverySentenceIsTrueInEveryStateOfTheShop(t *testing.T) {
 		require.NoError(t, migrate())
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	shop, err := orders.New(orders.Config{Providers: []string{"fake"}, Logger: quiet})
-	require.NoError(t, err)
-	books, err := ledger.New(ledger.Config{})
-	require.NoError(t, err)
-	e, err := engine.New(db, engine.Config{Logger: quiet}, slices.Concat(shop.Machines(), books.Machines(), notify.Machines())...)
+	e, err := engine.New(db, engine.Config{Logger: quiet}, slices.Concat(orders.Machines(), ledger.Machines(), notify.Machines())...)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close(t.Context())) }()
-	require.NoError(t, shop.Attach(db, e, e))
-	require.NoError(t, books.Attach(db, e, e))
+	shop, err := orders.New(db, e, e, orders.Config{Providers: []string{"fake"}, Logger: quiet})
+	require.NoError(t, err)
+	books, err := ledger.New(db, e, e, ledger.Config{})
+	require.NoError(t, err)
 
 	drivers := drivers(t, e, shop, books)
 	for _, m := range e.Machines() {
