@@ -26,6 +26,7 @@ type batch struct {
 	settleBy time.Time // set once a COMMIT got no answer
 
 	duplicates int // tries that met a taken key
+	reruns     int // tries that ended because actions wanted another
 }
 
 // claim drops the items that have their answer and takes the others for this batch. It returns how
@@ -112,6 +113,8 @@ func (e *Engine) again(ctx context.Context, b *batch, cost int) []*batch {
 	}
 	if e.db.Away(ctx, b.failure) {
 		b.run.away = true
+	} else if rest := b.loseReruns(); rest != nil {
+		return rest
 	} else if len(b.items) > 1 {
 		return b.halves()
 	}
@@ -144,9 +147,18 @@ func (b *batch) giveUp(err error) {
 		case over || dberr.Classify(err) == dberr.Unavailable:
 			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 		default:
-			it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
+			b.lose(it)
 		}
 	}
+}
+
+// lose ends an item for which all tries have lost a race. A COMMIT in doubt may have carried it all the same.
+func (b *batch) lose(it *item) {
+	if b.run.doubtful[it.key] {
+		it.finish(Result{Outcome: Unknown, RetryAfter: retryAfter(Unknown, "")})
+		return
+	}
+	it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
 }
 
 // failAll ends a batch with a fault.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -26,6 +27,12 @@ var (
 	// ErrTxEnded matches what ApplyTx returns when the caller's transaction is over: the database has
 	// rolled it back, as after a deadlock, or nobody can tell. Run the whole transaction again.
 	ErrTxEnded = sqldb.ErrEnded
+
+	// ErrRunAgain is how an Exec or ExecAll says that another run may succeed: its conditional UPDATE met
+	// fewer rows than it read, say. The transaction is rolled back and all of it decided and run again, with
+	// rows locked. Who still says so after Config.Tries runs is answered conflict/lost_race; in a transaction
+	// of the caller's own, after 3 runs from ApplyTx's savepoint. Return it, or an error that wraps it.
+	ErrRunAgain = dberr.ErrRunAgain
 )
 
 var sentinels = map[Outcome]error{

@@ -57,18 +57,23 @@ func (a *asking) meets(mv *move, mistake error) error {
 
 // settle judges an action by what became of its asking, whatever it has made of the answers. It reports
 // whether that was all there is to say, and returns an error when the transaction cannot go on.
-func (a *asking) settle(tx *sqldb.Tx, action string, bad *culprits) (settled bool, err error) {
-	if err := tx.Again(); err != nil {
+func (a *asking) settle(tx *sqldb.Tx, action string, all *failures) (settled bool, err error) {
+	if err := tx.Again(); lostRace(err) {
+		for _, mv := range a.moves {
+			all.again.add(mv.item, len(a.moves) == 1)
+		}
+		return true, &all.again
+	} else if err != nil {
 		return true, err
 	}
 	if !a.torn {
 		return false, nil
 	}
 	for _, mv := range a.moves {
-		*bad = append(*bad, culprit{item: mv.item, action: action, err: errTorn})
+		all.bad = append(all.bad, culprit{item: mv.item, action: action, err: errTorn})
 	}
 	if tx.Err() != nil {
-		return true, *bad
+		return true, all.orNil()
 	}
 	return true, nil
 }

@@ -34,6 +34,56 @@ type culprits []culprit
 func (c culprits) Error() string { return c[0].err.Error() }
 func (c culprits) Unwrap() error { return c[0].err }
 
+// reruns are the requests of a transaction whose actions want the whole to be run again. It matches ErrRunAgain.
+type reruns struct {
+	items []*item
+	blame []*item // those of items that are certain to have asked; one of an ExecAll may have asked for all its calls
+}
+
+func (r *reruns) Error() string { return "an action wants its transaction to be run again" }
+func (r *reruns) Unwrap() error { return ErrRunAgain }
+
+func (r *reruns) add(it *item, blamed bool) {
+	r.items = append(r.items, it)
+	if blamed {
+		r.blame = append(r.blame, it)
+	}
+}
+
+// aside lets requests that have asked for another run before run behind the others: what they wait for may take
+// long, or never come. It returns nil where that changes nothing.
+func (b *batch) aside() []*batch {
+	var asked *reruns
+	if !errors.As(b.failure, &asked) {
+		return nil
+	}
+	if b.reruns++; b.reruns < 2 { // most races are over by then
+		return nil
+	}
+	free, held := b.behind(func(it *item) bool { return slices.Contains(asked.items, it) })
+	if len(free) == 0 {
+		return nil
+	}
+	return []*batch{b.part(free), b.part(held)}
+}
+
+// loseReruns ends, with lost_race, the requests of a batch whose tries are used up that are to blame for it. It
+// returns what is left of the batch, or nil if none was to blame.
+func (b *batch) loseReruns() []*batch {
+	var asked *reruns
+	if !errors.As(b.failure, &asked) || len(asked.blame) == 0 {
+		return nil
+	}
+	for _, it := range asked.blame {
+		b.lose(it)
+	}
+	rest := b.part(b.items)
+	if rest.claim() == 0 {
+		return []*batch{}
+	}
+	return []*batch{rest}
+}
+
 // recoverFrom decides what becomes of a batch whose transaction did not commit. The transaction has
 // been rolled back, or its COMMIT is in doubt.
 func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error) []*batch {
@@ -54,6 +104,9 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	case lostRace(err):
 		e.contest.lost(r.w)
 		b.lock = true // decide on locked rows from now on: progress is certain
+		if parts := b.aside(); parts != nil {
+			return parts
+		}
 		return e.again(ctx, b, 1)
 	case class == dberr.Duplicate && b.duplicates < duplicatesMax:
 		b.duplicates++
@@ -92,29 +145,40 @@ func (e *Engine) without(ctx context.Context, b *batch, bad culprits, r *round) 
 }
 
 // apart splits a batch into what does not depend on its culprits, and then, in the order in which they
-// came, each culprit alone and what stands behind one: requests for its subject or with its key.
+// came, each culprit alone and what stands behind one.
 func (b *batch) apart(bad culprits) []*batch {
-	free, rest := b.part(nil), []*batch(nil)
-	subjects, keys := map[ref]bool{}, map[Key]bool{}
-	joins := false // the last of rest takes more
-	for _, it := range b.items {
-		alone := slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it })
-		if !alone && !subjects[it.ref()] && !keys[it.key] {
-			free.items = append(free.items, it)
-			continue
-		}
-		subjects[it.ref()], keys[it.key] = true, true
+	isBad := func(it *item) bool { return slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it }) }
+	free, held := b.behind(isBad)
+	var parts []*batch
+	if len(free) > 0 {
+		parts = append(parts, b.part(free))
+	}
+	joins := false // the last part takes more
+	for _, it := range held {
+		alone := isBad(it)
 		if alone || !joins {
-			rest = append(rest, b.part(nil))
+			parts = append(parts, b.part(nil))
 		}
-		last := rest[len(rest)-1]
+		last := parts[len(parts)-1]
 		last.items = append(last.items, it)
 		joins = !alone
 	}
-	if len(free.items) == 0 {
-		return rest
+	return parts
+}
+
+// behind parts a batch's items into those that do not depend on some of them, and these with what stands behind
+// one: requests for its subject or with its key.
+func (b *batch) behind(some func(*item) bool) (free, held []*item) {
+	subjects, keys := map[ref]bool{}, map[Key]bool{}
+	for _, it := range b.items {
+		if !some(it) && !subjects[it.ref()] && !keys[it.key] {
+			free = append(free, it)
+			continue
+		}
+		subjects[it.ref()], keys[it.key] = true, true
+		held = append(held, it)
 	}
-	return append([]*batch{free}, rest...)
+	return free, held
 }
 
 // keyTaken reports whether an item's key has been used by now. SQL actions wait for locks, and what

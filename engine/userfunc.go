@@ -88,7 +88,7 @@ func Set[S, A any](name string, f func(Call[S, A], *Effects) error) Action[S] {
 
 // Exec makes an action that runs SQL inside the transaction, after the conditional update of the
 // subject. It may run again in a fresh transaction, so it keeps and sends nothing, and it must use
-// the handle it is given. It may Refuse; any other error rolls back and is returned to the caller.
+// the handle it is given. It may Refuse, or say ErrRunAgain; any other error rolls back and is returned to the caller.
 // Requests for one subject are not folded over an edge with Exec or ExecAll. What f asks by ApplyTx is
 // answered as if the other requests of its transaction had committed before, but never about its own subject;
 // InTx finds the engine on tx.

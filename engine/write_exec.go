@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -32,7 +33,7 @@ func execute(ctx context.Context, tx *sqldb.Tx, w *world) error {
 // executePlace runs the actions that stand at one place of their edges. It goes on after an item's own
 // failure as long as the transaction does, so that one transaction finds all culprits.
 func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, place int) error {
-	var bad culprits
+	var all failures
 	var groups [][]*move // of one edge each
 	for _, mv := range open {
 		if place >= len(mv.edge.execs) {
@@ -48,30 +49,30 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, pla
 			continue
 		}
 		asked, err := w.ask(tx, []*move{mv}, a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
-		settled, over := asked.settle(tx, a.name, &bad)
+		settled, over := asked.settle(tx, a.name, &all)
 		if !settled {
-			over = bad.judge(ctx, tx, mv, a.name, err)
+			over = all.judge(ctx, tx, mv, a.name, err, true)
 		}
 		if over != nil {
 			return over
 		}
 	}
 	for _, moves := range groups {
-		if err := executeAll(ctx, tx, w, moves[0].edge.execs[place], moves, &bad); err != nil {
+		if err := executeAll(ctx, tx, w, moves[0].edge.execs[place], moves, &all); err != nil {
 			return err
 		}
 	}
-	return bad.orNil()
+	return all.orNil()
 }
 
-func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*move, bad *culprits) error {
+func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*move, all *failures) error {
 	calls := make([]*call, len(moves))
 	for i, mv := range moves {
 		calls[i] = mv.call
 	}
 	var errs []error
 	asked, err := w.ask(tx, moves, a.name, func() error { errs = a.execAll(ctx, tx.Gorm(ctx), calls); return nil })
-	if settled, over := asked.settle(tx, a.name, bad); settled {
+	if settled, over := asked.settle(tx, a.name, all); settled {
 		return over
 	}
 	if err == nil && errs != nil && len(errs) != len(moves) {
@@ -79,15 +80,16 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 	}
 	if err != nil {
 		if len(moves) == 1 {
-			return bad.judge(ctx, tx, moves[0], a.name, err)
+			return all.judge(ctx, tx, moves[0], a.name, err, true)
 		}
 		return err // whose fault it is shows when the batch is split
 	}
+	blamed := len(moves) == 1 || slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, ErrRunAgain) })
 	for i, err := range errs {
 		if err == nil {
 			continue
 		}
-		if err := bad.judge(ctx, tx, moves[i], a.name, err); err != nil {
+		if err := all.judge(ctx, tx, moves[i], a.name, err, blamed); err != nil {
 			return err
 		}
 	}
@@ -95,7 +97,7 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 		return nil
 	}
 	if len(moves) == 1 {
-		return bad.judge(ctx, tx, moves[0], a.name, nil)
+		return all.judge(ctx, tx, moves[0], a.name, nil, true)
 	}
 	class, err := tx.Failure(ctx)
 	if !class.Transient() {
@@ -104,10 +106,17 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 	return err
 }
 
-// judge adds an item whose action failed. It returns an error when the transaction cannot go on. What the
-// database may forgive on another try is nobody's fault; whether it is that, the transaction says and never the
-// action's error, which may wrap what it likes. A deadline of the action's own is the action's affair.
-func (c *culprits) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action string, err error) error {
+// failures are what the actions of one transaction have failed on.
+type failures struct {
+	bad   culprits
+	again reruns
+}
+
+// judge adds an item whose action failed; blamed says that it is certain to be this item's. It returns an error
+// when the transaction cannot go on. What the database may forgive on another try is nobody's fault; whether it
+// is that, the transaction says and never the action's error, which may wrap what it likes. An action that has
+// seen for itself that another run may succeed says ErrRunAgain. A deadline of the action's own is its affair.
+func (f *failures) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action string, err error, blamed bool) error {
 	sticky := tx.Err()
 	if sticky == nil && err == nil {
 		return nil
@@ -123,16 +132,25 @@ func (c *culprits) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action str
 			err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)
 		}
 	}
-	*c = append(*c, culprit{item: mv.item, action: action, err: err})
+	if errors.Is(err, ErrRunAgain) {
+		f.again.add(mv.item, blamed)
+	} else {
+		f.bad = append(f.bad, culprit{item: mv.item, action: action, err: err})
+	}
 	if sticky != nil {
-		return *c
+		return f.orNil()
 	}
 	return nil
 }
 
-func (c culprits) orNil() error {
-	if len(c) == 0 {
-		return nil
+// orNil is the error of a transaction with failures. Where there are culprits, they have their answers or run
+// alone, and what asked for another run gets it with the rest.
+func (f *failures) orNil() error {
+	switch {
+	case len(f.bad) > 0:
+		return f.bad
+	case len(f.again.items) > 0:
+		return &f.again
 	}
-	return c
+	return nil
 }

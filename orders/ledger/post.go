@@ -11,7 +11,6 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 )
@@ -178,7 +177,7 @@ func (b *books) write(ctx context.Context, tx *sqldb.Tx) error {
 		return err
 	}
 	if n != int64(len(update.Rows)) {
-		return tx.Fail(dberr.ErrRunAgain) // somebody has taken too much since: the next try knows
+		return engine.ErrRunAgain // somebody has taken too much since: the next try knows
 	}
 	return nil
 }
