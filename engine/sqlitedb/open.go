@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	gormsqlite "gorm.io/driver/sqlite"
+	gormsqlite "github.com/libtnb/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"modernc.org/sqlite"

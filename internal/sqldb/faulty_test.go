@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	gormsqlite "github.com/libtnb/sqlite"
 	"github.com/stretchr/testify/require"
-	gormsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
 
