@@ -298,3 +298,22 @@ func TestAPacketWithoutAConnectionWasNotSent(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 	})
 }
+
+// A server that takes no packet, or does not answer one as it has to, gets none.
+func TestPacketsThatDoNotComeThroughAreNotUsed(t *testing.T) {
+	onServers(t, func(t *testing.T, g *gorm.DB) {
+		s := &shaken{ConnPool: g.ConnPool, PacketPool: sqldb.PacketsOf(g.ConnPool)}
+		require.NotNil(t, s.PacketPool)
+		g.ConnPool, g.Statement.ConnPool = s, s
+		for name, err := range map[string]func(do func() error) error{
+			"none":            func(func() error) error { return &mysql.MySQLError{Number: 1064} },
+			"none is checked": func(do func() error) error { _ = do(); return nil },
+			"all fail alike":  func(do func() error) error { _ = do(); return &mysql.MySQLError{Number: 1242} },
+		} {
+			s.err = err
+			on, why := wrap(t, g).Packets()
+			assert.False(t, on, name)
+			assert.Contains(t, why, "does not carry them out as it has to", name)
+		}
+	})
+}
