@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
@@ -218,4 +219,14 @@ func agree(t *testing.T, b *bench, r engine.Request, got engine.Result, where st
 			return
 		}
 	}
+}
+
+// shortSettling is an engine on the failing database that gives up on an unknown commit at once.
+func (b *bench) shortSettling(t *testing.T) engine.Applier {
+	t.Helper()
+	e, err := engine.New(b.shaken, engine.Config{Now: b.clock.Now, Settle: 50 * time.Millisecond}, parcelMachine(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.answers.Through(e)
 }
