@@ -54,7 +54,7 @@ func (e *Engine) Adopt(ctx context.Context, machine string, limit int) (int, err
 			if m.hasState(state) {
 				ids = append(ids, id)
 			} else if len(strange) < strangeMax {
-				strange = append(strange, fmt.Errorf("adopt %s %s: the row is in state %q, which the machine does not have", machine, id, state))
+				strange = append(strange, fmt.Errorf("adopt %s %s: %w", machine, id, m.row.states.strange(row)))
 			}
 		}
 		n, err := e.adoptSome(ctx, m, ids)
@@ -97,10 +97,11 @@ func (e *Engine) adoptRows(ctx context.Context, tx *sqldb.Tx, m *machine, ids []
 		}
 		state := m.row.stateOf(row)
 		if !m.hasState(state) {
-			return fmt.Errorf("adopt %s %s: the row is in state %q, which the machine does not have", m.name, id, state)
+			return fmt.Errorf("adopt %s %s: %w", m.name, id, m.row.states.strange(row))
 		}
 		key, _ := m.row.key(id)
-		update.Rows = append(update.Rows, sqldb.UpdateRow{ID: key, From: string(state), To: string(state), NewVersion: 1})
+		stored := m.row.states.arg(state)
+		update.Rows = append(update.Rows, sqldb.UpdateRow{ID: key, From: stored, To: stored, NewVersion: 1})
 		hashes, err := m.adoptionHashes(row)
 		if err != nil {
 			return fmt.Errorf("adopt %s %s: %w", m.name, id, err)

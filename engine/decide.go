@@ -141,7 +141,7 @@ func (w *world) judge(ctx context.Context, it *item) verdict {
 		return w.answer(it, s, NotFound, "", nil)
 	}
 	if s.row != nil && !it.m.hasState(s.state) {
-		return it.fault(fmt.Errorf("the row is in state %q, which the machine does not have", s.state))
+		return it.fault(it.m.row.states.strange(s.row))
 	}
 	if v, broken := w.pins(it, s); broken {
 		return v

@@ -8,12 +8,22 @@ type Event string
 
 // Definition says which events move a subject of row type S, and what has to hold and to happen
 // then. S is the user's own gorm model; its fields tagged `engine:"id"`, `engine:"state"` and
-// `engine:"version"` are the ones the engine drives. A column tagged `engine:"derived"` is one that
+// `engine:"version"` are the ones the engine drives. Where none is tagged as the id, it is the primary key, as
+// in a struct that embeds gorm.Model. Keys are strings, integers, or of a type with methods Value and Scan such
+// as a UUID; states are strings, integers or of such a type; versions are integers of at least 32 bits. A column tagged `engine:"derived"` is one that
 // whoever makes a row draws or looks up; it is no part of what makes two creations the same.
 type Definition[S any] struct {
 	Name   string // names the machine in history, messages and URLs
 	Events map[Event]Spec
 	Edges  []Edge[S]
+
+	// Stored is what the state column of a row holds for a state, where that is not the state's name: a string
+	// such as "PENDING", or an integer. A state without an entry is stored under its own name. Either all
+	// states are text or all are integers, and no two are stored as the same. S has what is stored; requests,
+	// answers, history and messages have the names. A row that holds anything else is in no state: requests
+	// for it fail, and Adopt names it. The map is no part of the machine's hash, because it changes the meaning
+	// of no history; whoever changes it changes what the rows hold at the same time, while no process runs.
+	Stored map[State]any
 
 	// Exclusive promises that all writes of the table go through the engine. Each transition then keeps
 	// a hash of the row as it found it and as it left it, so that verify sees any column that something

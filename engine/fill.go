@@ -8,9 +8,13 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-func filledOf(parsed *schema.Schema) []*schema.Field {
+// filledOf are the columns that gorm fills in. The engine gives the driven ones their values itself.
+func (r *rowType) filledOf(parsed *schema.Schema) []*schema.Field {
 	var filled []*schema.Field
 	for _, f := range parsed.Fields {
+		if f == r.id || f == r.state || f == r.version {
+			continue
+		}
 		if f.DBName != "" && f.Creatable && (f.DefaultValueInterface != nil || f.AutoCreateTime > 0) {
 			filled = append(filled, f)
 		}

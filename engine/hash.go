@@ -235,7 +235,9 @@ func (m *machine) adoptionHashes(row any) (h rowHashes, err error) {
 		return h, nil
 	}
 	adopted := m.row.copyRow(row)
-	made(adopted, m.row.version).SetInt(1)
+	if err := m.row.versions.set(adopted, 1); err != nil {
+		return h, err
+	}
 	h.left, err = m.row.hashed.of(adopted)
 	return h, err
 }

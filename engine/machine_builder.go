@@ -50,6 +50,19 @@ func (b *builder[S]) names() {
 	}
 }
 
+// states are those of the machine, in the order in which the definition first names them.
+func (b *builder[S]) states() []State {
+	var all []State
+	for _, e := range b.def.Edges {
+		for _, s := range append(slices.Clone(e.From), e.To) {
+			if s != "" && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
 func collides(name string) bool {
 	if name == "event" || name == "state" || name == string(eventAdopt) {
 		return true

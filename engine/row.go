@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"sync"
 	"time"
 
@@ -26,7 +25,10 @@ type rowType struct {
 	others  []*schema.Field // columns that actions may change
 	touched []*schema.Field // columns that carry the time of the last change
 	filled  []*schema.Field // columns that get a time or a value of their tag when a row is created without
-	intID   bool
+
+	ids      idColumn // how the driven fields are read and written
+	states   stateColumn
+	versions versionColumn
 
 	creatable []*schema.Field // columns that a creation gives
 
@@ -43,10 +45,12 @@ type rowType struct {
 	rebind func(schema.Namer) (*rowType, error) // the same for another naming strategy
 }
 
-// newRowType reads the tags of S under gorm's default naming.
-func newRowType[S any]() (*rowType, error) { return bindRowType[S](schema.NamingStrategy{}) }
+// newRowType reads the tags of S under gorm's default naming, for a machine of some states.
+func newRowType[S any](names stateNames) (*rowType, error) {
+	return bindRowType[S](schema.NamingStrategy{}, names)
+}
 
-func bindRowType[S any](namer schema.Namer) (*rowType, error) {
+func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) {
 	parsed, err := schema.Parse(new(S), &sync.Map{}, namer)
 	if err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
@@ -82,17 +86,25 @@ func bindRowType[S any](namer schema.Namer) (*rowType, error) {
 			}
 			return db.Omit(clause.Associations).Create(typed).Error
 		},
-		rebind: bindRowType[S],
+		rebind: func(namer schema.Namer) (*rowType, error) { return bindRowType[S](namer, names) },
 	}
-	if err := r.fields(parsed); err != nil {
+	if err := r.fields(parsed, names); err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
-	r.hashed, r.filled = hashedOf(parsed), filledOf(parsed)
+	r.hashed, r.filled = hashedOf(parsed), r.filledOf(parsed)
 	return r, nil
 }
 
-// fields finds the driven fields by their tags and checks that the engine can trust them.
-func (r *rowType) fields(parsed *schema.Schema) error {
+// tagExamples are what to write for a field that is missing.
+var tagExamples = map[string]string{
+	"id":      "ID string `gorm:\"primaryKey;size:64\" engine:\"id\"`",
+	"state":   "Status string `gorm:\"<-:create;size:32\" engine:\"state\"`",
+	"version": "Version int64 `gorm:\"<-:create;not null;default:0\" engine:\"version\"`",
+}
+
+// fields finds the driven fields by their tags and checks that the engine can trust them. Where no field is tagged as
+// the key it is the primary key, which in a struct like gorm.Model nobody can tag.
+func (r *rowType) fields(parsed *schema.Schema, names stateNames) error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 	driven := map[string]**schema.Field{"id": &r.id, "state": &r.state, "version": &r.version}
@@ -112,43 +124,47 @@ func (r *rowType) fields(parsed *schema.Schema) error {
 			mistake("field %s is tagged %q but has no column", f.Name, tag)
 		case tagged:
 			*place = f
-		case f.DBName == "" || !f.Updatable:
+		}
+	}
+	if r.id == nil && len(parsed.PrimaryFields) == 1 {
+		r.id = parsed.PrimaryFields[0]
+	}
+	for _, tag := range []string{"id", "state", "version"} {
+		if *driven[tag] == nil {
+			mistake("no field is tagged `engine:%q`: tag one, such as\n\t%s", tag, tagExamples[tag])
+		}
+	}
+	if len(mistakes) > 0 {
+		return errors.Join(mistakes...)
+	}
+	for _, f := range parsed.Fields {
+		switch {
+		case f.DBName == "" || !f.Updatable || f == r.id || f == r.state || f == r.version:
 		case f.AutoUpdateTime > 0:
 			r.touched = append(r.touched, f)
 		default:
 			r.others = append(r.others, f)
 		}
 	}
-	for _, tag := range []string{"id", "state", "version"} {
-		if *driven[tag] == nil {
-			mistake("no field is tagged `engine:%q`", tag)
-		}
-	}
-	if len(mistakes) > 0 {
-		return errors.Join(mistakes...)
-	}
 	r.creatable = r.columnsGiven(parsed)
-	return r.trust()
+	return r.trust(names)
 }
 
-func (r *rowType) trust() error {
+func (r *rowType) trust(names stateNames) error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
-	switch kind := r.id.FieldType.Kind(); kind {
-	case reflect.String:
-	case reflect.Int64:
-		r.intID = true
-	default:
-		mistake("field %s: the key must be a string or an int64, not %v", r.id.Name, r.id.FieldType)
+	var err error
+	if r.ids, err = newIDColumn(r.id); err != nil {
+		mistakes = append(mistakes, err)
 	}
 	if !r.id.PrimaryKey {
 		mistake("field %s: the key must be the primary key", r.id.Name)
 	}
-	if r.state.FieldType.Kind() != reflect.String {
-		mistake("field %s: the state must be a string, not %v", r.state.Name, r.state.FieldType)
-	}
-	if r.version.FieldType.Kind() != reflect.Int64 {
-		mistake("field %s: the version must be an int64, not %v", r.version.Name, r.version.FieldType)
+	var wrong []error
+	r.states, wrong = newStateColumn(r.state, names, r.newRow)
+	mistakes = append(mistakes, wrong...)
+	if r.versions, err = newVersionColumn(r.version); err != nil {
+		mistakes = append(mistakes, err)
 	}
 	for _, f := range []*schema.Field{r.state, r.version} {
 		if f.Updatable {
@@ -169,35 +185,28 @@ func (r *rowType) unadopted(db *gorm.DB, last string, limit int) ([]any, error) 
 }
 
 // key is an id as the database's own type; false if it cannot be one.
-func (r *rowType) key(id string) (any, bool) {
-	if !r.intID {
-		return id, id != ""
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	return n, err == nil && strconv.FormatInt(n, 10) == id
-}
+func (r *rowType) key(id string) (any, bool) { return r.ids.key(id) }
 
 var background = context.Background() // gorm's field accessors want a context and do not use it
 
+// idOf is the key of a row whose key has been read before.
 func (r *rowType) idOf(row any) string {
-	v := valueOf(row, r.id)
-	if !r.intID {
-		return v.String()
-	}
-	if v.Int() == 0 {
-		return ""
-	}
-	return strconv.FormatInt(v.Int(), 10)
+	id, _ := r.ids.of(row)
+	return id
 }
 
-func (r *rowType) stateOf(row any) State { return State(valueOf(row, r.state).String()) }
+func (r *rowType) stateOf(row any) State { return r.states.of(row) }
 
-func (r *rowType) versionOf(row any) int64 { return valueOf(row, r.version).Int() }
+func (r *rowType) versionOf(row any) int64 { return r.versions.of(row) }
 
 // move writes state, version and time of change into a row in memory.
 func (r *rowType) move(row any, to State, version int64, now time.Time) error {
-	made(row, r.state).SetString(string(to))
-	made(row, r.version).SetInt(version)
+	if err := r.states.set(row, to); err != nil {
+		return err
+	}
+	if err := r.versions.set(row, version); err != nil {
+		return err
+	}
 	for _, f := range r.touched {
 		if err := f.Set(background, reflect.ValueOf(row), now); err != nil {
 			return err
@@ -212,6 +221,9 @@ func columnValue(f *schema.Field, row any) (driver.Value, error) {
 		return nil, nil
 	}
 	v, _ := f.ValueOf(background, reflect.ValueOf(row))
+	if u := reflect.ValueOf(v); u.IsValid() && u.CanUint() && !u.Type().Implements(valuerType) {
+		return unsigned(u.Uint()), nil
+	}
 	value, err := driver.DefaultParameterConverter.ConvertValue(v)
 	if err != nil {
 		return nil, fmt.Errorf("column %s: %w", f.DBName, err)

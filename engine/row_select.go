@@ -72,7 +72,11 @@ func (r *rowType) selectText(ctx context.Context, from reader, shape selectShape
 func (r *rowType) readings(ctx context.Context, from reader, ids []string, lock locking, found map[string]any) ([]sqldb.Reading, error) {
 	keys := make([]any, 0, len(ids))
 	for _, id := range ids {
-		if key, ok := r.key(id); ok {
+		key, ok := r.key(id)
+		if _, large := key.(uint64); large && from.Dialect() == sqldb.SQLite {
+			continue // more than an integer of SQLite can be
+		}
+		if ok {
 			keys = append(keys, key)
 		}
 	}
@@ -124,7 +128,11 @@ func (r *rowType) scanner(ctx context.Context, from reader, found map[string]any
 				return fmt.Errorf("AfterFind: %w", err)
 			}
 		}
-		found[r.idOf(row)] = row
+		id, err := r.ids.of(row)
+		if err != nil {
+			return err
+		}
+		found[id] = row
 		return nil
 	}
 }

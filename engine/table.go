@@ -18,7 +18,7 @@ type Table struct {
 	State   string
 	Version string
 
-	IntID bool // the key is a BIGINT; history has it in decimal
+	IntID bool // the key is an integer; history has it in decimal
 
 	row *rowType
 }
@@ -31,8 +31,20 @@ func TableOf(db *gorm.DB, m AnyMachine) (Table, error) {
 		return Table{}, err
 	}
 	r := bound.row
-	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.intID, row: r}, nil
+	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.ids.integer(), row: r}, nil
 }
+
+// Key is an id as the database is given it; false if no row can have it.
+func (t Table) Key(id string) (any, bool) { return t.row.key(id) }
+
+// KeyBytes reports whether keys are stored as bytes that are no text.
+func (t Table) KeyBytes() bool { return t.row.ids.bytes }
+
+// ReadID is the id for a key as it was read from the database.
+func (t Table) ReadID(key any) (string, error) { return t.row.ids.read(key) }
+
+// ReadState is the state for what the state column holds, read as text; false if it stands for none of the machine.
+func (t Table) ReadState(text string, null bool) (State, bool) { return t.row.states.read(text, null) }
 
 // StoredRow is a subject's row as it was read.
 type StoredRow struct {

@@ -114,7 +114,7 @@ func updateOf(w *world, s *subject) (sqldb.UpdateRow, []string, error) {
 	}
 	key, _ := s.m.row.key(s.ref.id)
 	return sqldb.UpdateRow{
-		ID: key, From: string(s.m.row.stateOf(before)), To: string(s.state),
+		ID: key, From: s.m.row.states.arg(s.m.row.stateOf(before)), To: s.m.row.states.arg(s.state),
 		Version: s.m.row.versionOf(before), NewVersion: s.version, Values: values,
 	}, columns, nil
 }

@@ -45,9 +45,10 @@ func (l list) pages(ctx context.Context, v *verifier, f func(ids []string) error
 	query, last := l.selecting(), l.machine
 	for {
 		var ids []string
-		err := v.db.Each(ctx, query+` LIMIT `+strconv.Itoa(v.bounds.subjects), last, func(rows *sql.Rows) error {
+		var key any
+		err := v.db.Each(ctx, query+` LIMIT `+strconv.Itoa(v.bounds.subjects), last, func(rows *sql.Rows) (err error) {
 			var id string
-			err := rows.Scan(&id)
+			id, key, err = l.id(rows)
 			ids = append(ids, id)
 			return err
 		})
@@ -62,10 +63,27 @@ func (l list) pages(ctx context.Context, v *verifier, f func(ids []string) error
 		}
 		after := texts(ids[len(ids)-1:])
 		if l.table != nil {
-			after = l.table.keys(ids[len(ids)-1:])
+			if after = l.table.keys(ids[len(ids)-1:]); len(after) == 0 { // no key of a subject, but a row has it
+				after = []any{key}
+			}
 		}
 		query, last = l.selecting(l.column+` > ?`), args(l.machine, after)
 	}
+}
+
+// id reads the id of one row, and its key as it is stored. A key that is none of a subject's is its own id.
+func (l list) id(rows *sql.Rows) (id string, key any, err error) {
+	if l.table == nil {
+		err = rows.Scan(&id)
+		return id, id, err
+	}
+	if err := rows.Scan(&key); err != nil {
+		return "", nil, err
+	}
+	if id, err = l.table.of.ReadID(key); err != nil {
+		id = fmt.Sprint(key)
+	}
+	return id, key, nil
 }
 
 // without leaves out the ids that are on the list.
@@ -79,8 +97,7 @@ func (l list) without(ctx context.Context, v *verifier, ids []string) ([]string,
 	}
 	has := map[string]bool{}
 	err := v.db.Each(ctx, l.selecting(l.column+` IN `+marks(len(keys))), args(l.machine, keys), func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
+		id, _, err := l.id(rows)
 		has[id] = true
 		return err
 	})

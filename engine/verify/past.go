@@ -23,7 +23,8 @@ type past struct {
 
 // head is a subject's row.
 type head struct {
-	state   string
+	state   string // its name, or what the row holds instead
+	known   bool   // the machine has it
 	version int64
 }
 
@@ -63,15 +64,17 @@ func (w *walk) read(ctx context.Context, ids []string, s span) (map[string]*past
 	list, bounds := marks(len(ids)), args(w.machine, s.after, s.upTo, texts(ids))
 	query := readSteps + list + readMessages + list + readTimers + list
 	params := args(bounds, bounds, bounds)
+	var byText map[string]string
 	if w.table != nil {
 		if keys := w.table.keys(ids); len(keys) > 0 {
 			t := w.table
-			query += ` UNION ALL SELECT 4, CAST(` + t.id + ` AS CHAR), ` + t.version + `, '', '', ` + t.state + `, '', '', NULL, 0,
+			byText = t.byText(ids)
+			query += ` UNION ALL SELECT 4, ` + t.idText() + `, ` + t.version + `, '', '', CAST(` + t.state + ` AS CHAR), '', '', NULL, 0,
 				0, '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, '', 0 FROM ` + t.name + ` WHERE ` + t.id + ` IN ` + marks(len(keys))
 			params = args(params, keys)
 		}
 	}
-	err := w.v.db.Each(ctx, query, params, func(rows *sql.Rows) error { return w.scan(rows, pasts) })
+	err := w.v.db.Each(ctx, query, params, func(rows *sql.Rows) error { return w.scan(rows, pasts, byText) })
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +103,16 @@ type record struct {
 	at, next, end              moment
 }
 
-func (w *walk) scan(rows *sql.Rows, pasts map[string]*past) error {
+// scan takes one row of it. byText are the ids of the subjects' rows.
+func (w *walk) scan(rows *sql.Rows, pasts map[string]*past, byText map[string]string) error {
 	var r record
 	err := rows.Scan(&r.kind, &r.subject, &r.version, &r.event, &r.from, &r.to, &r.machineVersion, &r.print, &r.input, &r.messages,
 		&r.nonce, &r.source, &r.seq, &r.actor, &r.reason, &r.timers, &r.at, &r.next, &r.end, &r.found, &r.row, &r.hash, &r.flag)
 	if err != nil {
 		return err
+	}
+	if r.kind == 4 {
+		r.subject = byText[r.subject]
 	}
 	p := pasts[r.subject]
 	switch {
@@ -120,7 +127,8 @@ func (w *walk) scan(rows *sql.Rows, pasts map[string]*past) error {
 	case r.kind == 3:
 		p.timers[r.version] = append(p.timers[r.version], r.timer())
 	case r.kind == 4:
-		p.head = &head{state: r.to.String, version: r.version}
+		state, known := w.table.of.ReadState(r.to.String, !r.to.Valid)
+		p.head = &head{state: string(state), known: known, version: r.version}
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 package verify
 
 import (
-	"slices"
-	"strconv"
+	"encoding/hex"
+	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -13,7 +14,6 @@ import (
 type table struct {
 	machine                  engine.Description
 	name, id, state, version string
-	intID                    bool
 	of                       engine.Table
 }
 
@@ -24,24 +24,41 @@ func tableOf(db *gorm.DB, m engine.AnyMachine) (*table, error) {
 	}
 	quote := db.Statement.Quote
 	return &table{
-		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State), version: quote(t.Version), intID: t.IntID, of: t,
+		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State), version: quote(t.Version), of: t,
 	}, nil
-}
-
-func (t *table) hasState(name string) bool {
-	return slices.ContainsFunc(t.machine.States, func(s engine.DescribedState) bool { return string(s.Name) == name })
 }
 
 // keys are ids as the table's own type, so that its index serves; what cannot be a key there is left
 // out.
 func (t *table) keys(ids []string) []any {
-	if !t.intID {
-		return texts(ids)
-	}
-	var all []any
+	all := make([]any, 0, len(ids))
 	for _, id := range ids {
-		if n, err := strconv.ParseInt(id, 10, 64); err == nil && strconv.FormatInt(n, 10) == id {
-			all = append(all, n)
+		if key, ok := t.of.Key(id); ok {
+			all = append(all, key)
+		}
+	}
+	return all
+}
+
+// idText is the key in SQL as text that fits among the subjects of history.
+func (t *table) idText() string {
+	if t.of.KeyBytes() {
+		return `HEX(` + t.id + `)`
+	}
+	return `CAST(` + t.id + ` AS CHAR)`
+}
+
+// byText are the ids by what idText makes of their keys.
+func (t *table) byText(ids []string) map[string]string {
+	all := make(map[string]string, len(ids))
+	for _, id := range ids {
+		switch key, ok := t.of.Key(id); key := key.(type) {
+		case []byte:
+			all[strings.ToUpper(hex.EncodeToString(key))] = id
+		default:
+			if ok {
+				all[fmt.Sprint(key)] = id
+			}
 		}
 	}
 	return all

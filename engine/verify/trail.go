@@ -112,7 +112,7 @@ func (t *trail) end(h *head) {
 	case t.begun && (h.version != t.last.version || h.state != t.last.to):
 		t.found(Head, h.version, "the row is in state %q at version %d, history ends in %q at version %d",
 			h.state, h.version, t.last.to, t.last.version)
-	case !t.table.hasState(h.state):
+	case !h.known:
 		t.found(Live, h.version, "the row is in state %q, which the machine does not have", h.state)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Update moves many subjects at once, each only if it is where the caller believes it to be:
@@ -14,8 +15,9 @@ import (
 //	UPDATE Table SET State = To, Version = NewVersion, Columns = Values
 //	WHERE ID = ID AND State = From AND Version = Version AND (Where)
 //
-// States compare byte for byte, whatever the column's collation. With Version "" neither the version nor
-// its condition is there; a row then counts if it changes.
+// States that are text compare byte for byte, whatever the column's collation; in what charset they are stored
+// makes no difference. With Version "" neither the version nor its condition is there; a row then counts if it
+// changes.
 // Table and the columns are names; "schema.table" is understood.
 type Update struct {
 	Table, ID, State, Version string
@@ -32,10 +34,10 @@ type Update struct {
 	Sum, Free string
 }
 
-// UpdateRow is one subject. ID has the Go type of its column: string, []byte or an integer.
+// UpdateRow is one subject. ID, From and To have the Go types of their columns: string, []byte or an integer.
 type UpdateRow struct {
 	ID                  any
-	From, To            string
+	From, To            any
 	Version, NewVersion int64
 	Values              []any // as Update.Columns
 }
@@ -105,11 +107,11 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 		b.WriteString(", " + quote(column) + " = " + u.before(column, "") + "?")
 		args = append(args, r.Values[i])
 	}
-	from := "?"
+	state, from, end := quote(u.State), "", ""
 	if d == MySQL {
-		from = "CAST(? AS BINARY)"
+		state, from, end = u.compared([]UpdateRow{r})
 	}
-	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + quote(u.State) + " = " + from)
+	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + state + " = " + from + "?" + end)
 	args = append(args, r.ID, r.From)
 	if u.Version != "" {
 		b.WriteString(" AND " + quote(u.Version) + " = ?")
@@ -183,12 +185,13 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 		c.text(", " + quote(column) + " = " + u.before(column, ""))
 		c.value(func(r UpdateRow) any { return r.Values[i] })
 	}
-	c.text(" WHERE " + c.id + " IN (" + placeholders(len(rows)) + ") AND " + quote(u.State) + " = CAST(")
+	state, from, end := u.compared(rows)
+	c.text(" WHERE " + c.id + " IN (" + placeholders(len(rows)) + ") AND " + state + " = " + from)
 	for _, r := range rows {
 		c.args = append(c.args, r.ID)
 	}
 	c.value(func(r UpdateRow) any { return r.From })
-	c.text(" AS BINARY)")
+	c.text(end)
 	if u.Version != "" {
 		c.text(" AND " + quote(u.Version) + " = ")
 		c.value(func(r UpdateRow) any { return r.Version })
@@ -200,6 +203,38 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	}
 	c.text(u.where())
 	return c.b.String(), append(c.args, u.Args...)
+}
+
+// compared is how states are compared in the MySQL family: the column, and what stands around the value that it
+// must have. Text is compared by its bytes, so that no collation takes one state for another. Where it is more
+// than ASCII, the bytes are those of its UTF-8, because the column may have another charset.
+func (u Update) compared(rows []UpdateRow) (column, before, after string) {
+	column = quote(u.State)
+	text, plain := false, true
+	for _, r := range rows {
+		switch from := r.From.(type) {
+		case string:
+			text, plain = true, plain && isASCII(from)
+		case []byte:
+			text = true
+		}
+	}
+	switch {
+	case !text:
+		return column, "", ""
+	case !plain:
+		column = "CONVERT(" + column + " USING utf8mb4)"
+	}
+	return column, "CAST(", " AS BINARY)"
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // cases writes a statement whose values depend on the row.
@@ -269,7 +304,7 @@ func same(a, b any) bool {
 	case time.Time:
 		b, ok := b.(time.Time)
 		return ok && a.Equal(b)
-	case string, bool, int, int64, float64:
+	case string, bool, int, int64, uint64, float64:
 		return a == b
 	}
 	return false
