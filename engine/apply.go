@@ -225,7 +225,7 @@ func (r *round) answerAll(b *batch) []*batch {
 		case v.kind == verdictWait:
 			waiting = append(waiting, it)
 		default:
-			it.finish(v.result)
+			it.finish(r.w.named(v.result))
 		}
 	}
 	if len(waiting) == 0 {

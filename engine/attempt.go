@@ -23,7 +23,7 @@ const (
 
 // Attempt is a request that moved nothing: a refusal, or a repeat of what has happened. With the
 // detail NotKept it is many, of one outcome: those that are more than their share. The subject is "" if
-// these found none.
+// these found none, and of a refused creation whose row would have got its key by being made.
 type Attempt struct {
 	Machine      string    `json:"machine"`
 	Subject      string    `json:"subject"`

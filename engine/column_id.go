@@ -19,6 +19,7 @@ type idColumn struct {
 	kind  idKind
 	bits  int
 	bytes bool // what is stored is bytes
+	auto  bool // the database makes the key of a row that comes without, says gorm
 }
 
 type idKind uint8
@@ -48,9 +49,9 @@ func newIDColumn(f *schema.Field) (idColumn, error) {
 			return c, fmt.Errorf("field %s: %v stores bytes, and history names subjects by text: give it methods MarshalText and UnmarshalText", f.Name, f.FieldType)
 		}
 	case zero.CanInt():
-		c.kind, c.bits = idSigned, f.FieldType.Bits()
+		c.kind, c.bits, c.auto = idSigned, f.FieldType.Bits(), f.AutoIncrement
 	case zero.CanUint():
-		c.kind, c.bits = idUnsigned, f.FieldType.Bits()
+		c.kind, c.bits, c.auto = idUnsigned, f.FieldType.Bits(), f.AutoIncrement
 	}
 	return c, nil
 }
@@ -106,6 +107,9 @@ func (c *idColumn) valued(v reflect.Value) (text string, value driver.Value, err
 // key is an id as the database is given it; false if no row of the table can have it. What is not written as the
 // engine writes it, such as 01, is nobody's key.
 func (c *idColumn) key(id string) (any, bool) {
+	if isUnborn(id) {
+		return nil, false
+	}
 	switch c.kind {
 	case idSigned:
 		n, err := strconv.ParseInt(id, 10, c.bits)

@@ -6,8 +6,13 @@ import (
 	"gorm.io/gorm"
 )
 
-// Create makes a new subject out of row, whose key must be set; its state and version are set by the
-// engine. r.Event may be empty where the machine has exactly one creating event.
+// Create makes a new subject out of row; its state and version are set by the engine. r.Event may be empty where
+// the machine has exactly one creating event.
+//
+// The key of row may be left empty where its INSERT makes one: an integer that gorm takes for AUTO_INCREMENT, or a row
+// with a hook BeforeCreate. Result.ID then says which it is. Without a key of the request every call makes a row. Guards
+// do not see the key; Set actions run once more when it is known, and what they make of it counts. Such rows are
+// inserted one by one, so a batch of them is slower. A hook must not change a key that row came with.
 //
 // What a creation asks for is its input and every column of row that is not at its zero value, but for
 // the key, the times that gorm fills in, and columns tagged `engine:"derived"`. With a key that has been

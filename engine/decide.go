@@ -56,6 +56,7 @@ type world struct {
 	pasts    map[ref][]Transition // landmarks, by version
 	steps    map[step]*Transition // single transitions; nil where there is none
 	subjects map[ref]*subject
+	born     map[string]*move // rows that got their keys by being made, by what they were called before
 
 	planned map[Key]*move
 	held    map[Key]bool // of requests that wait for another round
@@ -343,6 +344,7 @@ func (w *world) actionFailed(mv *move, name string, err error) verdict {
 func (w *world) undo(mv *move, bad culprit) verdict {
 	s := mv.subject
 	s.moves, s.state, s.version = nil, mv.call.from, mv.call.version-1
+	s.ref = mv.item.ref() // whatever key its row had got
 	if mv.adopted != nil {
 		s.version = 0
 	}

@@ -18,6 +18,7 @@ type item struct {
 
 	input     any
 	canonical json.RawMessage
+	unborn    bool // a creation whose row gets its key by being made
 	blank     bool // the caller gave no input, and no column of a new row
 	print     [32]byte
 
@@ -44,8 +45,10 @@ func (e *Engine) prepare(r Request) *item {
 		}
 		it.req.Event = ev
 	}
-	if r.row != nil && it.req.ID == "" {
-		it.req.ID = it.m.row.idOf(r.row)
+	if r.row != nil {
+		if err := it.nameSubject(); err != nil {
+			return it.reject(err)
+		}
 	}
 	if err := checkRequest(it.req); err != nil {
 		return it.reject(err)
@@ -118,7 +121,7 @@ func checkRequest(r Request) error {
 			size = utf8.RuneCountInString(f.value)
 		}
 		switch {
-		case f.name == "ID" && f.value == "":
+		case f.name == "ID" && f.value == "" && r.row == nil:
 			return &RequestError{Field: f.name, Problem: "is empty"}
 		case size > f.max:
 			return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d %s, at most %d", size, f.unit, f.max)}
@@ -143,10 +146,16 @@ func (it *item) keyFirst() bool {
 // isControl reports whether a terminal or a browser might obey a character. Lines and tabs are text.
 func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
-func (it *item) ref() ref { return ref{it.m.name, it.req.ID} }
+func (it *item) ref() ref {
+	if it.unborn {
+		return ref{it.m.name, unbornID(it.key)}
+	}
+	return ref{it.m.name, it.req.ID}
+}
 
 // finish answers the item.
 func (it *item) finish(r Result) {
+	r = withoutUnborn(r)
 	r.Machine, r.Event, r.DryRun = it.req.Machine, it.req.Event, it.req.DryRun
 	if r.ID == "" {
 		r.ID = it.req.ID

@@ -41,12 +41,12 @@ func newJournal(e *Engine) *journal {
 
 // journalled reports whether an answer belongs into the journal. What moved a subject is in history;
 // what was never looked at, or would move what does not exist, is only counted in metrics.
-func journalled(r Result) bool {
-	switch {
+func journalled(it *item) bool {
+	switch r := it.result; {
 	case r.err != nil, r.DryRun:
 		return false
 	case r.Outcome == Already, r.Outcome == Stale, r.Outcome == Early, r.Outcome == Illegal, r.Outcome == Conflict:
-		return r.ID != ""
+		return r.ID != "" || it.unborn
 	}
 	return false
 }
@@ -55,7 +55,7 @@ func journalled(r Result) bool {
 func (j *journal) record(ctx context.Context, items []*item) {
 	var all, fresh []*Attempt
 	for _, it := range items {
-		if journalled(it.result) {
+		if journalled(it) {
 			all = append(all, j.attempt(it))
 		}
 	}
@@ -92,7 +92,7 @@ func (j *journal) record(ctx context.Context, items []*item) {
 // what is left of that. What is more than its share is counted, whatever becomes of the
 // transaction: a row that all such attempts share is none to hold a lock on.
 func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
-	if !journalled(it.result) {
+	if !journalled(it) {
 		return nil
 	}
 	a := j.attempt(it)

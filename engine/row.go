@@ -18,19 +18,21 @@ import (
 
 // rowType is what the engine knows of a user's row: its table, the fields it drives, the others.
 type rowType struct {
-	table   string
-	id      *schema.Field
-	state   *schema.Field
-	version *schema.Field
-	others  []*schema.Field // columns that actions may change
-	touched []*schema.Field // columns that carry the time of the last change
-	filled  []*schema.Field // columns that get a time or a value of their tag when a row is created without
+	table    string
+	id       *schema.Field
+	state    *schema.Field
+	version  *schema.Field
+	others   []*schema.Field // columns that actions may change
+	settable []*schema.Field // columns that actions of a creation may set
+	touched  []*schema.Field // columns that carry the time of the last change
+	filled   []*schema.Field // columns that get a time or a value of their tag when a row is created without
 
 	ids      idColumn // how the driven fields are read and written
 	states   stateColumn
 	versions versionColumn
 
-	creatable []*schema.Field // columns that a creation gives
+	creatable  []*schema.Field // columns that a creation gives
+	createHook bool            // a hook may change a row on its way into the database
 
 	selects selects
 	hashed  hashed
@@ -59,8 +61,11 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 	r := &rowType{
 		table:   parsed.Table,
 		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
-		newRow:  func() any { return new(S) },
-		query:   func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
+
+		createHook: parsed.BeforeCreate || parsed.BeforeSave,
+
+		newRow: func() any { return new(S) },
+		query:  func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
 		copyRow: func(row any) any {
 			c := *row.(*S)
 			if len(pointers) > 0 {
@@ -138,8 +143,14 @@ func (r *rowType) fields(parsed *schema.Schema, names stateNames) error {
 		return errors.Join(mistakes...)
 	}
 	for _, f := range parsed.Fields {
+		if f.DBName == "" || f == r.id || f == r.state || f == r.version {
+			continue
+		}
+		if f.Creatable && f.AutoUpdateTime == 0 {
+			r.settable = append(r.settable, f)
+		}
 		switch {
-		case f.DBName == "" || !f.Updatable || f == r.id || f == r.state || f == r.version:
+		case !f.Updatable:
 		case f.AutoUpdateTime > 0:
 			r.touched = append(r.touched, f)
 		default:

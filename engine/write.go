@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -119,23 +120,56 @@ func updateOf(w *world, s *subject) (sqldb.UpdateRow, []string, error) {
 	}, columns, nil
 }
 
-// insertSubjects makes new rows, in the order of the subjects.
+// insertSubjects makes new rows, in the order of the subjects; those last that get their keys by it.
 func insertSubjects(ctx context.Context, tx *sqldb.Tx, w *world) error {
 	var machines []*machine
-	created := map[*machine][]any{}
+	var unborn []*subject
+	created := map[*machine][]*subject{}
 	for _, s := range w.order {
-		if s.moves[0].call.from != "" {
+		switch {
+		case s.moves[0].call.from != "":
 			continue
-		}
-		if created[s.m] == nil {
+		case isUnborn(s.ref.id):
+			unborn = append(unborn, s)
+			continue
+		case created[s.m] == nil:
 			machines = append(machines, s.m)
 		}
-		created[s.m] = append(created[s.m], s.row)
+		created[s.m] = append(created[s.m], s)
 	}
 	for _, m := range machines {
-		db := tx.Gorm(ctx).Session(&gorm.Session{NowFunc: func() time.Time { return w.now }})
-		if err := m.row.create(db.Table(m.row.table), created[m]); err != nil {
+		if err := m.row.insert(ctx, tx, w, created[m]); err != nil {
 			return err
+		}
+	}
+	for _, s := range unborn {
+		if err := insertUnborn(ctx, tx, w, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert makes the rows of some subjects. Hooks see them on their way, and must leave alone what the engine drives.
+func (r *rowType) insert(ctx context.Context, tx *sqldb.Tx, w *world, subjects []*subject) error {
+	rows := make([]any, len(subjects))
+	for i, s := range subjects {
+		rows[i] = s.row
+	}
+	db := tx.Gorm(ctx).Session(&gorm.Session{NowFunc: func() time.Time { return w.now }})
+	if err := r.create(db.Table(r.table), rows); err != nil || !r.createHook {
+		return err
+	}
+	for _, s := range subjects {
+		id, err := r.ids.of(s.row)
+		switch {
+		case err != nil:
+			return err
+		case !isUnborn(s.ref.id) && id != s.ref.id:
+			return fmt.Errorf("%s %s: a hook of %T changed the key that Create was given to %q: let it make one only where there is none, "+
+				"or give Create none", s.ref.machine, s.ref.id, s.row, id)
+		case r.stateOf(s.row) != s.state || r.versionOf(s.row) != s.version:
+			return fmt.Errorf("%s %s: a hook of %T changed the state or the version of the row, which only transitions do", s.ref.machine, id, s.row)
 		}
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 type Kit[S any] struct {
 	Machine *engine.Machine[S]
 
-	// New makes the row of a new subject with a key of its own; n differs in every call.
+	// New makes the row of a new subject, with a key of its own unless its INSERT makes one; n is the same only for
+	// repeats of one request.
 	New func(n int) *S
 
 	// Input is the input for taking an edge from where row is, or NotHere where the edge cannot be

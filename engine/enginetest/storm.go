@@ -230,6 +230,7 @@ func (s *storm[S]) ask(i int, input any) bool {
 	var result engine.Result
 	var err error
 	if i == 0 {
+		r.ID = "" // the row says which it is, or its INSERT does
 		result, err = engine.Create(context.Background(), s.a, s.kit.New(s.n), r)
 	} else {
 		result, err = s.a.Apply(context.Background(), r)

@@ -99,6 +99,7 @@ func (w *walker[S]) step(p path, i int) bool {
 
 func (w *walker[S]) apply(create bool, r engine.Request) (engine.Result, error) {
 	if create {
+		r.ID = "" // the row says which it is, or its INSERT does
 		return engine.Create(context.Background(), w.a, w.kit.New(w.n), r)
 	}
 	return w.a.Apply(context.Background(), r)
