@@ -64,6 +64,9 @@ func (c *idColumn) hasText() bool {
 // integer reports whether keys are numbers.
 func (c *idColumn) integer() bool { return c.kind == idSigned || c.kind == idUnsigned }
 
+// fixed reports whether a type of its own makes the keys, such as a UUID's, all of one length.
+func (c *idColumn) fixed() bool { return c.kind == idValued }
+
 // of is the key of a row; "" if it has none.
 func (c *idColumn) of(row any) (string, error) {
 	v := valueOf(row, c.field)

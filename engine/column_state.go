@@ -73,6 +73,18 @@ func (c *stateColumn) hold(row any, value driver.Value) (driver.Value, error) {
 	return arg, nil
 }
 
+// numbers reports whether the states are stored as numbers.
+func (c *stateColumn) numbers() bool {
+	for _, arg := range c.args {
+		switch arg.(type) {
+		case int64, uint64:
+			return true
+		}
+		return false
+	}
+	return false
+}
+
 func wantsNumber(f *schema.Field) bool {
 	zero := reflect.Zero(f.IndirectFieldType)
 	return zero.CanInt() || zero.CanUint()

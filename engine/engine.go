@@ -60,8 +60,9 @@ type Engine struct {
 	contest  contest
 }
 
-// New makes an engine for some machines on a database, whose settings and schema version it checks.
-// It records the machines' descriptions there. Close ends it; the database stays the caller's.
+// New makes an engine for some machines on a database, whose settings and schema version it checks. It looks at the
+// machines' tables as Inspect does: what it cannot drive safely is an *InspectionError, with all findings at once, and
+// the rest is logged. It records the machines' descriptions. Close ends it; the database stays the caller's.
 func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -77,6 +78,7 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 		return nil, err
 	}
 	e.journal = newJournal(e)
+	var in Inspection
 	for _, any := range machines {
 		m, err := any.erased().bound(db.NamingStrategy)
 		if err != nil {
@@ -88,10 +90,21 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 		if e.machines[m.name] != nil {
 			return nil, fmt.Errorf("two machines are called %q", m.name)
 		}
-		if err := e.checkExclusive(ctx, m); err != nil {
+		found, info, err := look(ctx, d, m)
+		if err != nil {
 			return nil, err
 		}
+		in.Findings = append(in.Findings, found...)
+		m.row.learnTable(info)
 		e.machines[m.name] = m
+	}
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	for _, f := range in.Findings {
+		e.cfg.Logger.Warn("a table has something to know", "machine", f.Machine, "table", f.Table, "column", f.Column, "problem", f.Problem, "remedy", f.Remedy)
+	}
+	for _, m := range e.machines {
 		if err := e.remember(ctx, m.desc); err != nil {
 			return nil, fmt.Errorf("record machine %s: %w", m.name, err)
 		}

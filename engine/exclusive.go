@@ -1,50 +1,38 @@
 package engine
 
 import (
-	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"example.com/orderd/internal/sqldb"
 )
 
-// exact are the types of columns of the MySQL family that give back what was written, byte by byte.
-var exact = []string{
+// exactKinds are the types of columns of the MySQL family that give back what was written, byte by byte.
+var exactKinds = []string{
 	"tinyint", "smallint", "mediumint", "int", "bigint", "double", "datetime",
 	"varchar", "tinytext", "text", "mediumtext", "longtext", "varbinary", "tinyblob", "blob", "mediumblob", "longblob",
 }
 
-// checkExclusive refuses an exclusive machine whose table stores something else than what is written
-// to it, such as times without microseconds: its rows would look changed.
-func (e *Engine) checkExclusive(ctx context.Context, m *machine) error {
-	if len(m.desc.Exclusive) == 0 || e.db.Dialect() != sqldb.MySQL {
-		return nil
+// exclusive refuses an exclusive machine whose table stores something else than what is written to it,
+// such as times without microseconds: its rows would look changed.
+func (l *looking) exclusive() {
+	if len(l.m.desc.Exclusive) == 0 || l.dialect != sqldb.MySQL {
+		return
 	}
-	covered := map[string]bool{}
-	for _, f := range m.row.hashed.fields {
-		covered[f.DBName] = true
-	}
-	var mistakes []error
-	err := e.db.Each(ctx, `SELECT column_name, data_type, COALESCE(datetime_precision, 6) FROM information_schema.columns
-		WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position`, []any{m.row.table}, func(rows *sql.Rows) error {
-		var name, kind string
-		var precision int
-		if err := rows.Scan(&name, &kind, &precision); err != nil {
-			return err
+	for _, f := range l.row.hashed.fields {
+		c := l.info.Column(f.DBName)
+		if c == nil {
+			continue
 		}
-		if covered[name] && (!slices.Contains(exact, strings.ToLower(kind)) || precision != 6) {
-			mistakes = append(mistakes, fmt.Errorf("column %s.%s: %s(%d) may store something else than what is written", m.row.table, name, kind, precision))
+		cannot := fmt.Sprintf(", so machine %s cannot be exclusive", l.m.name)
+		switch touched := slices.Contains(l.row.touched, f.Field); {
+		case c.Precision != 6:
+			l.add(SeverityRefuse, c.Name, l.modify(c.Name, "DATETIME(6)"+notNull(c)), "%s(%d) may store something else than what is written%s", c.Kind, c.Precision, cannot)
+		case !slices.Contains(exactKinds, c.Kind):
+			l.add(SeverityRefuse, c.Name, fmt.Sprintf("give it another type, or tag the field %s `engine:%q`", f.Name, tagShared),
+				"%s may store something else than what is written%s", c.Type, cannot)
+		case c.OnUpdate && !touched:
+			l.add(SeverityRefuse, c.Name, fmt.Sprintf("tag the field %s `gorm:\"autoUpdateTime\"`", f.Name), "the database sets it by itself (ON UPDATE)%s", cannot)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("look at the columns of %s: %w", m.row.table, err)
 	}
-	if len(mistakes) > 0 {
-		return fmt.Errorf("machine %s cannot be exclusive: %w", m.name, errors.Join(mistakes...))
-	}
-	return nil
 }

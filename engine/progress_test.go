@@ -228,9 +228,6 @@ func TestARowThatTheDatabaseRefusesHoldsUpNobody(t *testing.T) {
 // Two who lock the same tables and rows in different orders wait for each other.
 func TestABatchLocksInOneOrderWhateverTheRequestsAre(t *testing.T) {
 	forEachDatabase(t, func(t *testing.T, db *gorm.DB) {
-		if err := db.AutoMigrate(&lamp{}); err != nil {
-			t.Fatal(err)
-		}
 		y := newYard(t, db, engine.Config{})
 		y.build(t, "1", "2")
 		lampRow(t, y.eng, "1")

@@ -34,6 +34,8 @@ type rowType struct {
 	creatable  []*schema.Field // columns that a creation gives
 	createHook bool            // a hook may change a row on its way into the database
 
+	nullableVersion bool // the table's version may be NULL, which is 0; known once New has looked
+
 	selects selects
 	hashed  hashed
 

@@ -39,7 +39,7 @@ type yard struct {
 // newYard makes one. Its engine draws numbers that count up, so it hardly waits between tries.
 func newYard(t *testing.T, db *gorm.DB, cfg engine.Config) *yard {
 	t.Helper()
-	if err := db.AutoMigrate(&wagon{}); err != nil {
+	if err := db.AutoMigrate(&wagon{}, &lamp{}); err != nil {
 		t.Fatal(err)
 	}
 	y := &yard{db: db}

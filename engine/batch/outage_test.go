@@ -68,7 +68,7 @@ func through(t *testing.T, server *outage.Server, o outage.Outage, batched bool)
 		p.own = true
 		p.a = p.answers.Through(started(t, e, batch.Config{Patience: patience, Deadline: patience}))
 	}
-	meters(t, db, e, outageBatch)
+	meters(t, e, outageBatch)
 	p.live(server, o)
 	p.answers.Check(t, db)
 	if sum := amounts(t, db); sum != p.keys.Load() {
@@ -200,6 +200,9 @@ func (p *people) insist(caller int, rs []engine.Request) bool {
 // An outage is nobody's fault, so no culprit is looked for: the batch is tried as often as one request is.
 func TestAnOutageCostsABatchNoMoreTriesThanARequest(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		if err := db.AutoMigrate(&meter{}); err != nil {
+			t.Fatal(err)
+		}
 		broken, calls := enginetest.NewFaulty(db, nil)
 		e, err := engine.New(broken, engine.Config{}, meterMachine(t))
 		if err != nil {
@@ -209,7 +212,7 @@ func TestAnOutageCostsABatchNoMoreTriesThanARequest(t *testing.T) {
 			calls.Decide(nil)
 			_ = e.Close(context.Background())
 		})
-		meters(t, db, e, outageBatch)
+		meters(t, e, outageBatch)
 		gone := func(int, enginetest.CallKind, string) enginetest.Fault { return enginetest.LostBefore }
 		var counts []int
 		for _, n := range []int{1, outageBatch} {

@@ -26,6 +26,9 @@ type daemon struct {
 
 func newDaemon(t *testing.T, db *gorm.DB) daemon {
 	t.Helper()
+	if err := db.AutoMigrate(&meter{}); err != nil {
+		t.Fatal(err)
+	}
 	e, err := engine.New(db, engine.Config{}, meterMachine(t))
 	if err != nil {
 		t.Fatal(err)
@@ -38,11 +41,8 @@ func newDaemon(t *testing.T, db *gorm.DB) daemon {
 	return daemon{e: e, b: started(t, e, batch.Config{})}
 }
 
-func meters(t *testing.T, db *gorm.DB, a engine.Applier, n int) {
+func meters(t *testing.T, a engine.Applier, n int) {
 	t.Helper()
-	if err := db.AutoMigrate(&meter{}); err != nil {
-		t.Fatal(err)
-	}
 	for i := range n {
 		if _, err := engine.Create(t.Context(), a, &meter{ID: name(i)}, engine.Request{Machine: "meter"}); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestTwoDaemonsShareHotSubjects(t *testing.T) {
 	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
 		one, two := newDaemon(t, db), newDaemon(t, db)
 		var answers enginetest.Answers
-		meters(t, db, one.b, 4)
+		meters(t, one.b, 4)
 		const callers, each = 64, 20
 		var applied, replayed atomic.Int64
 		var all sync.WaitGroup
@@ -139,7 +139,7 @@ func TestCallersWhoGoAway(t *testing.T) {
 		d := newDaemon(t, db)
 		var answers enginetest.Answers
 		a := answers.Through(d.b)
-		meters(t, db, a, 8)
+		meters(t, a, 8)
 		var all sync.WaitGroup
 		var told sync.Map
 		for i := range 400 {
@@ -182,7 +182,7 @@ func TestAStormOnOneSubjectStarvesNobody(t *testing.T) {
 		d := newDaemon(t, db)
 		var answers enginetest.Answers
 		a := answers.Through(d.b)
-		meters(t, db, a, 33)
+		meters(t, a, 33)
 		var seq atomic.Int64
 		// others is how long 32 callers with a subject each wait, at the 99th percentile, beside as many
 		// who ask for hot.
