@@ -1,0 +1,43 @@
+package kafkasink_test
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"time"
+
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/outbox/kafkasink"
+	"example.com/orderd/engine/sqlitedb"
+	"example.com/orderd/engine/worker"
+)
+
+// This one needs a Kafka with a topic shop, so it is only compiled here. The messages about one subject
+// stay in one partition, in their order.
+func Example() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	db := must(sqlitedb.Open("shop.db"))
+	defer func() { check(must(db.DB()).Close()) }()
+	check(engine.Migrate(ctx, db))
+
+	sink := must(kafkasink.New(kafkasink.Config{Brokers: []string{"localhost:9092"}, Topic: "shop"}))
+	defer sink.Close()
+	relay := must(outbox.NewRelay(ctx, db, outbox.Config{}, sink))
+	// Where several processes do this, the worker needs Leases: see its example.
+	work := worker.Start(ctx, worker.Config{}, worker.Job{Name: outbox.RelayName, Step: relay.Step, Every: time.Second})
+	defer work.Close()
+	<-ctx.Done() // the rest of the program
+}
+
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
