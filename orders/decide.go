@@ -77,7 +77,7 @@ func (s *Shop) judge(ctx context.Context, f *Fact) (decision, error) {
 // paymentOf is the payment that a fact is about, nil if its provider was never told the reference.
 func (s *Shop) paymentOf(ctx context.Context, f *Fact) (*Payment, error) {
 	var p Payment
-	err := s.db.Gorm(ctx).Where("reference = ? AND provider = ?", f.Reference, f.Provider).Take(&p).Error
+	err := s.db.WithContext(ctx).Where("reference = ? AND provider = ?", f.Reference, f.Provider).Take(&p).Error
 	switch {
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		return nil, nil

@@ -8,8 +8,8 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/txn"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/sqldb"
 )
 
 // itemsPart is how many orders one statement looks at.
@@ -24,13 +24,10 @@ const readItems = `SELECT subject AS id, 0 AS line, input, '' AS sku, '' AS name
 
 // checkItems compares the items of every order with those that it was placed with.
 func checkItems(ctx context.Context, g *gorm.DB, found func(verify.Finding)) error {
-	db, err := sqldb.Wrap(ctx, g)
-	if err != nil {
-		return err
-	}
+	db := g.WithContext(ctx)
 	for from := ""; ; {
 		var to string
-		err := db.Each(ctx, fmt.Sprintf(`SELECT COALESCE(MAX(id), '') FROM (SELECT DISTINCT order_id AS id FROM order_items
+		err := txn.Each(db, fmt.Sprintf(`SELECT COALESCE(MAX(id), '') FROM (SELECT DISTINCT order_id AS id FROM order_items
 			WHERE order_id > ? ORDER BY order_id LIMIT %d) part`, itemsPart), []any{from}, func(rows *sql.Rows) error { return rows.Scan(&to) })
 		if err != nil {
 			return err
@@ -40,7 +37,7 @@ func checkItems(ctx context.Context, g *gorm.DB, found func(verify.Finding)) err
 			to = "\x7f" // behind every id: orders that have no items
 		}
 		c := itemsCheck{found: found}
-		if err := db.Each(ctx, readItems, []any{from, to, from, to}, c.row); err != nil {
+		if err := txn.Each(db, readItems, []any{from, to, from, to}, c.row); err != nil {
 			return err
 		}
 		c.end()

@@ -22,7 +22,7 @@ func (s *Shop) Payments(ctx context.Context, f PaymentFilter) (PaymentPage, erro
 	if err := s.checkStates(MachinePayment, f.State); err != nil {
 		return PaymentPage{}, err
 	}
-	q := s.db.Gorm(ctx)
+	q := s.db.WithContext(ctx)
 	if f.OrderID != "" {
 		q = q.Where("order_id = ?", f.OrderID)
 	}
@@ -58,7 +58,7 @@ func (s *Shop) MoneyDesk(ctx context.Context, f DeskFilter) (FactPage, error) {
 	if !deskReasons[f.Reason] {
 		return FactPage{}, bad("reason", "there is no such reason")
 	}
-	q := s.db.Gorm(ctx).Where("status = ?", FactDesk)
+	q := s.db.WithContext(ctx).Where("status = ?", FactDesk)
 	if f.OrderID != "" {
 		q = q.Where("order_id = ?", f.OrderID)
 	}

@@ -41,7 +41,7 @@ func (s *Shop) Orders(ctx context.Context, f OrderFilter) (OrderPage, error) {
 	if err := f.validate(s); err != nil {
 		return OrderPage{}, err
 	}
-	q := s.db.Gorm(ctx)
+	q := s.db.WithContext(ctx)
 	if len(f.State) > 0 {
 		q = q.Where("status IN ?", f.State)
 	}

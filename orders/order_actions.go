@@ -7,7 +7,6 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
 )
 
 type (
@@ -29,7 +28,7 @@ func (cfg Config) fillOrder() engine.Action[Order] {
 		for i := range o.Items {
 			o.Items[i].OrderID, o.Items[i].Line = o.ID, i+1
 		}
-		o.ExpiresAt = c.Now.Add(cfg.ExpireAfter).Truncate(sqldb.Precision)
+		o.ExpiresAt = engine.StoredTime(c.Now.Add(cfg.ExpireAfter))
 		return nil
 	})
 }

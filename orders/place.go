@@ -34,7 +34,7 @@ func (s *Shop) Order(ctx context.Context, id string) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	if err := s.db.Gorm(ctx).Where("order_id = ?", id).Order("line").Find(&o.Items).Error; err != nil {
+	if err := s.db.WithContext(ctx).Where("order_id = ?", id).Order("line").Find(&o.Items).Error; err != nil {
 		return Order{}, fmt.Errorf("read the items of %s: %w", id, err)
 	}
 	return *o, nil

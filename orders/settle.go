@@ -18,7 +18,7 @@ func (s *Shop) Settle(ctx context.Context, limit int) (int, error) {
 	s.settling.Lock()
 	defer s.settling.Unlock()
 	var facts []*Fact
-	err := s.db.Gorm(ctx).Where("status = ? AND id > ?", FactReceived, s.settled).Order("id").Limit(limit).Find(&facts).Error
+	err := s.db.WithContext(ctx).Where("status = ? AND id > ?", FactReceived, s.settled).Order("id").Limit(limit).Find(&facts).Error
 	if err != nil {
 		return 0, fmt.Errorf("find undecided payment facts: %w", err)
 	}

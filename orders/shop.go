@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Config tunes a shop and its machines, which are given the same one. The zero value works, but takes no payments.
@@ -84,7 +84,7 @@ type Shop struct {
 
 	searchMax int // orders that one page of a search looks at
 
-	db     *sqldb.DB
+	db     *gorm.DB
 	engine *engine.Engine
 	apply  engine.Applier
 
@@ -103,14 +103,13 @@ func New(db *gorm.DB, eng *engine.Engine, apply engine.Applier, cfg Config) (*Sh
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
 	defer cancel()
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return nil, fmt.Errorf("orders: %w", err)
-	}
 	if err := schema.Check(ctx, db, Schema); err != nil {
 		return nil, err
 	}
-	s := &Shop{cfg: cfg, states: map[string]map[engine.State]bool{}, searchMax: searchMax, db: d, engine: eng, apply: apply}
+	s := &Shop{
+		cfg: cfg, states: map[string]map[engine.State]bool{}, searchMax: searchMax,
+		db: db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}), engine: eng, apply: apply,
+	}
 	for _, m := range eng.Machines() {
 		s.states[m.Name] = map[engine.State]bool{}
 		for _, state := range m.States {

@@ -135,7 +135,7 @@ func (d *daemon) assemble(ctx context.Context) (err error) {
 	if err := d.assembleBackground(ctx); err != nil {
 		return err
 	}
-	d.ring = auth.NewKeyring(auth.NewStore(d.database.SQL), d.now, devKey)
+	d.ring = auth.NewKeyring(auth.NewStore(d.database.Gorm), d.now, devKey)
 	return d.mount()
 }
 

@@ -30,7 +30,7 @@ func TestDeletesAreIdempotent(t *testing.T) {
 		}
 
 		key := strings.Split(s.key("somebody", auth.Viewer), "_")[1]
-		keys := auth.NewStore(s.daemon.database.SQL)
+		keys := auth.NewStore(s.daemon.database.Gorm)
 		var first time.Time
 		for i := range 3 {
 			k, ended, err := keys.Revoke(t.Context(), key, time.Now().UTC())

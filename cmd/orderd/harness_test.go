@@ -190,7 +190,7 @@ func (s *server) key(principal string, roles ...auth.Role) string {
 	s.t.Helper()
 	k, text, err := auth.NewKey(principal, "", roles, time.Now(), 0)
 	require.NoError(s.t, err)
-	require.NoError(s.t, auth.NewStore(s.daemon.database.SQL).Add(s.t.Context(), k))
+	require.NoError(s.t, auth.NewStore(s.daemon.database.Gorm).Add(s.t.Context(), k))
 	return text
 }
 

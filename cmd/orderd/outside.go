@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+	"gorm.io/gorm"
 
 	"example.com/orderd/cmd/orderd/internal/submit"
 	"example.com/orderd/engine/id"
@@ -15,8 +16,8 @@ import (
 	"example.com/orderd/engine/lock/zklock"
 	"example.com/orderd/engine/once"
 	"example.com/orderd/engine/once/redistokens"
+	"example.com/orderd/engine/txn"
 	"example.com/orderd/engine/worker"
-	"example.com/orderd/internal/sqldb"
 )
 
 // What may stand beside the database: Redis for submit tokens, ZooKeeper for leases. Neither decides
@@ -68,7 +69,7 @@ func (d *daemon) leases(ctx context.Context) (worker.Leases, error) {
 
 // announce writes a lease's fence where the writes of jobs look for it.
 func (d *daemon) announce(ctx context.Context, l *lock.Lease) error {
-	err := d.database.SQL.Retry(ctx, func(tx *sqldb.Tx) error { return lock.Enforce(ctx, tx.Gorm(ctx), l) })
+	err := txn.Run(ctx, d.database.Gorm, func(tx *gorm.DB) error { return lock.Enforce(ctx, tx, l) })
 	if errors.Is(err, lock.ErrLost) {
 		return fmt.Errorf("%w; if ZooKeeper was set up anew, its numbers began anew: "+
 			"delete the row %q from engine_leases while no daemon runs", err, l.Name())

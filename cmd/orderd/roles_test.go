@@ -105,7 +105,7 @@ func TestARevokedKeyStops(t *testing.T) {
 	s := onSQLite(t)
 	key := s.key("p", auth.Viewer)
 	require.Equal(t, 200, s.as(key, "GET", "/v1/orders", "").status)
-	keys := auth.NewStore(s.daemon.database.SQL)
+	keys := auth.NewStore(s.daemon.database.Gorm)
 	all, err := keys.List(t.Context(), "p")
 	require.NoError(t, err)
 	_, _, err = keys.Revoke(t.Context(), all[0].ID, all[0].CreatedAt)

@@ -156,7 +156,7 @@ func run(ctx context.Context, c config) (err error) {
 	server := newServer(d)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	c.log.Info("ready", "url", c.public, "listen", listener.Addr().String(), "database", d.database.SQL.Server(), "dev", c.dev)
+	c.log.Info("ready", "url", c.public, "listen", listener.Addr().String(), "database", d.database.Found.Server, "dev", c.dev)
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

@@ -142,3 +142,10 @@ func text(v driver.Value) string {
 	}
 	return fmt.Sprint(v)
 }
+
+// SyncWait is what wsrep_sync_wait must have on a Galera node, where Open sets it: reads (1), updates and deletes (2),
+// inserts and replaces (4) wait until the node has applied what was committed on others before.
+const SyncWait = sqldb.SyncWait
+
+// SwitchedOn reads a server variable that is a switch: servers show it as a word or as a number.
+func SwitchedOn(value string) bool { return sqldb.SwitchedOn(value) }

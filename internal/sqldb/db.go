@@ -35,6 +35,20 @@ type DB struct {
 // with conditions, with a table, with an error, inside a transaction, or for dry runs. Wrap reports every setting
 // of the database that would make the engine lose or twist data, all at once, each with its remedy.
 func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
+	w, err := Unchecked(db)
+	if err != nil {
+		return nil, err
+	}
+	w.inDoubtUntil = time.Time{} // unless check finds out better
+	if w.server, err = check(ctx, w); err != nil {
+		return nil, err
+	}
+	w.packets = findPackets(ctx, w.dialect, w.pool)
+	return w, nil
+}
+
+// Unchecked is Wrap without a look at the database, so without packets. It refuses the same handles.
+func Unchecked(db *gorm.DB) (*DB, error) {
 	dialect, err := dialectOf(db)
 	if err != nil {
 		return nil, err
@@ -43,7 +57,7 @@ func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: open one without it for the engine")
 	}
 	pool := plainPool(db.ConnPool)
-	if _, ok := pool.(gorm.TxCommitter); ok {
+	if inTransaction(db, pool) {
 		return nil, errors.New("sqldb: the gorm handle is inside a transaction: pass the handle it was begun on")
 	}
 	if err := leftover(db); err != nil {
@@ -52,11 +66,23 @@ func Wrap(ctx context.Context, db *gorm.DB) (*DB, error) {
 	w := &DB{dialect: dialect, pool: pool, readCommitted: dialect == MySQL && ownSessions(pool)}
 	w.statements = literal(dialect, pool, w.readCommitted)
 	w.handle = clean(db, w.statements)
-	if w.server, err = check(ctx, w); err != nil {
-		return nil, err
+	if dialect == MySQL {
+		w.inDoubtUntil = never // it may be a Galera node
 	}
-	w.packets = findPackets(ctx, dialect, pool)
 	return w, nil
+}
+
+// inTransaction reports whether a handle is in a transaction: a user's, which gorm keeps in the statement, or one of
+// the engine's.
+func inTransaction(db *gorm.DB, pool gorm.ConnPool) bool {
+	if db.Statement != nil && db.Statement.ConnPool != nil {
+		pool = plainPool(db.Statement.ConnPool)
+	}
+	if _, ok := pool.(*guard); ok {
+		return true
+	}
+	_, ok := pool.(gorm.TxCommitter)
+	return ok
 }
 
 // leftover refuses a handle whose user would expect that all the engine does is narrowed by it.
@@ -79,8 +105,8 @@ func leftover(db *gorm.DB) error {
 	return nil
 }
 
-// plainPool strips gorm's cache of prepared statements, which deadlocks when a small pool serves
-// transactions and single statements at once.
+// plainPool strips what begins no transactions: what Gorm puts around a pool, and gorm's cache of prepared statements,
+// which deadlocks when a small pool serves transactions and single statements at once.
 func plainPool(pool gorm.ConnPool) gorm.ConnPool {
 	for {
 		switch p := pool.(type) {
@@ -88,6 +114,8 @@ func plainPool(pool gorm.ConnPool) gorm.ConnPool {
 			pool = p.ConnPool
 		case *gorm.PreparedStmtTX:
 			pool = p.Tx
+		case literalPool:
+			pool = p.ConnPool
 		default:
 			return pool
 		}

@@ -1,12 +1,16 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/dberr"
 )
 
 // InTx runs f once, in one READ COMMITTED transaction (BEGIN IMMEDIATE on SQLite).
@@ -22,14 +26,19 @@ func (db *DB) InTx(ctx context.Context, f func(*Tx) error) error {
 	return err
 }
 
-// inTx also returns the error that stuck, which f may have wrapped beyond recognition.
+// inTx also returns the error that stuck, which f may have wrapped beyond recognition, or what RunAgain was told,
+// which f may have passed over.
 func (db *DB) inTx(ctx context.Context, f func(*Tx) error) (stuck, err error) {
 	tx, err := db.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.rollback() // after a commit it does nothing; after a panic it does its work
-	if err := f(tx); err != nil {
+	err = f(tx)
+	if why := tx.Again(); why != nil {
+		return fmt.Errorf("%w: %w", dberr.ErrRunAgain, why), cmp.Or(err, why)
+	}
+	if err != nil {
 		return tx.Err(), err
 	}
 	return nil, tx.commit(ctx)

@@ -7,8 +7,8 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/txn"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Checks are the ledger's invariants, for verify.Options.Extra. Each holds in every committed state.
@@ -53,22 +53,19 @@ const strayPart = 1000
 
 // strays walks all entries in the order of their key and looks for those of no transfer.
 func strays(ctx context.Context, g *gorm.DB, found func(verify.Finding)) error {
-	db, err := sqldb.Wrap(ctx, g)
-	if err != nil {
-		return err
-	}
+	db := g.WithContext(ctx)
 	const after = `(e.account_id > ? OR e.account_id = ? AND e.transfer_id > ?)`
 	account, transfer := "", ""
 	for {
 		next, last := "", ""
-		err := db.Each(ctx, fmt.Sprintf(`SELECT account_id, transfer_id FROM (
+		err := txn.Each(db, fmt.Sprintf(`SELECT account_id, transfer_id FROM (
 				SELECT account_id, transfer_id FROM account_entries e WHERE `+after+` ORDER BY account_id, transfer_id LIMIT %d) part
 				ORDER BY account_id DESC, transfer_id DESC LIMIT 1`, strayPart),
 			[]any{account, account, transfer}, func(rows *sql.Rows) error { return rows.Scan(&next, &last) })
 		if err != nil || next == "" {
 			return err
 		}
-		err = db.Each(ctx, `SELECT e.account_id, e.transfer_id, e.amount
+		err = txn.Each(db, `SELECT e.account_id, e.transfer_id, e.amount
 				FROM account_entries e LEFT JOIN transfers t ON t.id = e.transfer_id
 				WHERE `+after+` AND (e.account_id < ? OR e.account_id = ? AND e.transfer_id <= ?)
 				AND (t.id IS NULL OR e.account_id <> t.from_id AND e.account_id <> t.to_id)`,

@@ -41,7 +41,7 @@ func (l *Ledger) Entries(ctx context.Context, account string, limit int, cursor 
 	if _, err := l.Account(ctx, account); err != nil {
 		return orders.Page[Entry]{}, err
 	}
-	q := l.db.Gorm(ctx).Where("account_id = ?", account)
+	q := l.db.WithContext(ctx).Where("account_id = ?", account)
 	if cursor != "" {
 		var known int64
 		if err := q.Session(&gorm.Session{}).Model(&Entry{}).Where("transfer_id = ?", cursor).Count(&known).Error; err != nil {

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 //go:embed schema.sql
@@ -57,7 +57,7 @@ func Machines() []engine.AnyMachine {
 // Ledger is the service. It is safe for concurrent use.
 type Ledger struct {
 	cfg    Config
-	db     *sqldb.DB
+	db     *gorm.DB
 	engine *engine.Engine
 	apply  engine.Applier
 }
@@ -73,10 +73,6 @@ func New(db *gorm.DB, eng *engine.Engine, apply engine.Applier, cfg Config) (*Le
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
 	defer cancel()
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return nil, fmt.Errorf("ledger: %w", err)
-	}
 	if err := schema.Check(ctx, db, Schema); err != nil {
 		return nil, err
 	}
@@ -89,5 +85,5 @@ func New(db *gorm.DB, eng *engine.Engine, apply engine.Applier, cfg Config) (*Le
 			return nil, fmt.Errorf("ledger: the engine does not run the machine %s: give engine.New what Config.Machines returns", name)
 		}
 	}
-	return &Ledger{cfg: cfg, db: d, engine: eng, apply: apply}, nil
+	return &Ledger{cfg: cfg, db: db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}), engine: eng, apply: apply}, nil
 }

@@ -101,3 +101,25 @@ func TestABatchLocksForWhatItWantsTogether(t *testing.T) {
 		require.Equal(t, c.tight, ledger.Tight(c.balance, c.amounts...), "%d of which %v", c.balance, c.amounts)
 	}
 }
+
+// Whatever was read, the update itself takes no more than there is: who finds less runs again, and knows it then.
+func TestWhatIsTakenAfterItWasReadIsNotTakenTwice(t *testing.T) {
+	r := newRig(t, enginetest.MySQL(t), nil)
+	ada, bob, cora := r.account("ada", 1000), r.account("bob", 0), r.account("cora", 5000)
+	taken := false
+	slow := r.watched(func(query string) {
+		if strings.Contains(query, "INTO account_entries") && !taken {
+			taken = true
+			_, _, err := r.Move(t.Context(), by, "quick", euros(ada, bob, 900))
+			require.NoError(t, err)
+		}
+	})
+	_, result, err := slow.Move(t.Context(), by, "slow", euros(ada, bob, 400))
+	require.ErrorIs(t, err, engine.ErrIllegal)
+	require.Contains(t, result.Refused[0].Reason, "the balance is 1.00 EUR")
+	require.True(t, taken)
+	_, _, err = slow.Move(t.Context(), by, "other", euros(cora, bob, 2000))
+	require.NoError(t, err)
+	require.EqualValues(t, 100, r.read(ada.ID).Balance)
+	require.EqualValues(t, 2900, r.read(bob.ID).Balance)
+}

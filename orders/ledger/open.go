@@ -67,7 +67,7 @@ func (l *Ledger) already(ctx context.Context, r engine.Request, a Account) (Acco
 
 func (l *Ledger) find(ctx context.Context, n NewAccount) (a Account, known bool, err error) {
 	var found []Account
-	err = l.db.Gorm(ctx).Where("owner = ? AND kind = ? AND currency = ?", n.Owner, n.Kind, n.Currency).Limit(1).Find(&found).Error
+	err = l.db.WithContext(ctx).Where("owner = ? AND kind = ? AND currency = ?", n.Owner, n.Kind, n.Currency).Limit(1).Find(&found).Error
 	if err != nil {
 		return Account{}, false, fmt.Errorf("look for the account of %s: %w", n.Owner, err)
 	}
@@ -86,7 +86,7 @@ func (l *Ledger) Accounts(ctx context.Context, owner string) ([]Account, error) 
 		return nil, err
 	}
 	all := []Account{}
-	err := l.db.Gorm(ctx).Where("owner = ?", owner).Order("kind, currency").Limit(accountsMax).Find(&all).Error
+	err := l.db.WithContext(ctx).Where("owner = ?", owner).Order("kind, currency").Limit(accountsMax).Find(&all).Error
 	if err != nil {
 		return nil, fmt.Errorf("list the accounts of %s: %w", owner, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/txn"
 	"example.com/orderd/orders"
 )
 
@@ -24,27 +24,23 @@ const accountsPerQuery = 500
 // row is locked only from then to the commit. Accounts that could run dry are locked, by primary key and
 // in order, before it is decided who gets the last of them.
 func post() engine.Action[Transfer] {
-	return engine.ExecAll("post", func(ctx context.Context, tx *gorm.DB, calls []engine.Call[Transfer, NewTransfer]) []error {
+	return engine.ExecAll("post", func(_ context.Context, tx *gorm.DB, calls []engine.Call[Transfer, NewTransfer]) []error {
 		errs := make([]error, len(calls))
-		if err := postAll(ctx, tx, calls, errs); err != nil {
+		if err := postAll(tx, calls, errs); err != nil {
 			return slices.Repeat([]error{err}, len(calls))
 		}
 		return errs
 	})
 }
 
-func postAll(ctx context.Context, g *gorm.DB, calls []engine.Call[Transfer, NewTransfer], errs []error) error {
-	tx, err := sqldb.Join(g)
-	if err != nil {
-		return err
-	}
-	b, err := openBooks(ctx, tx, calls, "")
+func postAll(tx *gorm.DB, calls []engine.Call[Transfer, NewTransfer], errs []error) error {
+	b, err := openBooks(tx, calls, "")
 	if err != nil {
 		return err
 	}
 	b.postAll(calls, errs)
-	if tx.Dialect() == sqldb.MySQL && b.tight() { // on SQLite nobody else writes meanwhile
-		if b, err = openBooks(ctx, tx, calls, " FOR UPDATE"); err != nil {
+	if tx.Name() != "sqlite" && b.tight() { // on SQLite nobody else writes meanwhile
+		if b, err = openBooks(tx, calls, " FOR UPDATE"); err != nil {
 			return err
 		}
 		b.postAll(calls, errs)
@@ -52,7 +48,7 @@ func postAll(ctx context.Context, g *gorm.DB, calls []engine.Call[Transfer, NewT
 	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		return nil // the transaction is rolled back whatever is written now
 	}
-	return b.write(ctx, tx)
+	return b.write(tx)
 }
 
 // books are the accounts of a batch, as its transfers so far leave them.
@@ -63,7 +59,7 @@ type books struct {
 	entries []Entry
 }
 
-func openBooks(ctx context.Context, tx *sqldb.Tx, calls []engine.Call[Transfer, NewTransfer], lock string) (*books, error) {
+func openBooks(tx *gorm.DB, calls []engine.Call[Transfer, NewTransfer], lock string) (*books, error) {
 	wanted := map[string]bool{}
 	for _, c := range calls {
 		wanted[c.Subject.From], wanted[c.Subject.To] = true, true
@@ -77,7 +73,7 @@ func openBooks(ctx context.Context, tx *sqldb.Tx, calls []engine.Call[Transfer, 
 		for i, id := range ids {
 			args[i] = id
 		}
-		err := tx.Each(ctx, query, args, func(rows *sql.Rows) error {
+		err := txn.Each(tx, query, args, func(rows *sql.Rows) error {
 			var a Account
 			err := rows.Scan(&a.ID, &a.State, &a.Owner, &a.Kind, &a.Currency, &a.Overdraft, &a.Balance, &a.Entries)
 			b.read[a.ID], b.now[a.ID] = a, &a
@@ -149,35 +145,76 @@ func (b *books) enter(a *Account, transfer string, amount int64, at time.Time) {
 	b.entries = append(b.entries, Entry{AccountID: a.ID, TransferID: transfer, Amount: amount, At: at})
 }
 
+// Bounds of one statement: what SQLite allows in parameters, and what a server parses at ease.
+const (
+	entriesPerInsert  = 5000
+	accountsPerUpdate = 250
+)
+
 // write writes all entries, and adds to every account that has some.
-func (b *books) write(ctx context.Context, tx *sqldb.Tx) error {
-	insert := sqldb.Insert{Table: "account_entries", Columns: []string{"account_id", "transfer_id", "amount", "at"}}
-	for _, e := range b.entries {
-		insert.Rows = append(insert.Rows, []any{e.AccountID, e.TransferID, e.Amount, e.At})
-	}
-	if err := tx.Insert(ctx, insert); err != nil {
-		return err
-	}
-	update := sqldb.Update{
-		Table: "accounts", ID: "id", State: "status", Columns: []string{"balance", "entries", "updated_at"},
-		Grow: []string{"balance", "entries"}, Sum: "balance", Free: "overdraft",
-	}
-	at := b.entries[len(b.entries)-1].At
-	for _, id := range slices.Sorted(maps.Keys(b.now)) { // in which everybody locks them
-		was, is := b.read[id], b.now[id]
-		if was.Entries == is.Entries {
-			continue
+func (b *books) write(tx *gorm.DB) error {
+	for part := range slices.Chunk(b.entries, entriesPerInsert) {
+		args := make([]any, 0, 4*len(part))
+		for _, e := range part {
+			args = append(args, e.AccountID, e.TransferID, e.Amount, e.At)
 		}
-		update.Rows = append(update.Rows, sqldb.UpdateRow{
-			ID: id, From: string(was.State), To: string(was.State), Values: []any{is.Balance - was.Balance, is.Entries - was.Entries, at},
-		})
+		err := tx.Exec("INSERT INTO account_entries (account_id, transfer_id, amount, at) VALUES (?, ?, ?, ?)"+
+			strings.Repeat(", (?, ?, ?, ?)", len(part)-1), args...).Error
+		if err != nil {
+			return err
+		}
 	}
-	n, err := tx.Update(ctx, update)
-	if err != nil {
-		return err
+	var changed []string // in the order in which everybody locks them
+	for _, id := range slices.Sorted(maps.Keys(b.now)) {
+		if b.now[id].Entries != b.read[id].Entries {
+			changed = append(changed, id)
+		}
 	}
-	if n != int64(len(update.Rows)) {
-		return engine.ErrRunAgain // somebody has taken too much since: the next try knows
+	for ids := range slices.Chunk(changed, accountsPerUpdate) {
+		query, args := b.update(ids)
+		done := tx.Exec(query, args...)
+		if done.Error != nil {
+			return done.Error
+		}
+		if done.RowsAffected != int64(len(ids)) {
+			return engine.ErrRunAgain // somebody has taken too much since: the next run knows
+		}
 	}
 	return nil
+}
+
+// update is the statement that adds to some accounts, except to those which that would bring below zero.
+func (b *books) update(ids []string) (query string, args []any) {
+	var q strings.Builder
+	each := func(usual int64, of func(*Account, Account) int64) { // what is added, by account
+		differ := false
+		for _, id := range ids {
+			if n := of(b.now[id], b.read[id]); n != usual {
+				if !differ {
+					q.WriteString("CASE id")
+				}
+				q.WriteString(" WHEN ? THEN ?")
+				args, differ = append(args, id, n), true
+			}
+		}
+		if args = append(args, usual); differ {
+			q.WriteString(" ELSE ? END")
+		} else {
+			q.WriteString("?")
+		}
+	}
+	balance := func(now *Account, read Account) int64 { return now.Balance - read.Balance }
+	q.WriteString("UPDATE accounts SET balance = balance + ")
+	first := balance(b.now[ids[0]], b.read[ids[0]])
+	each(first, balance)
+	q.WriteString(", entries = entries + ")
+	each(1, func(now *Account, read Account) int64 { return now.Entries - read.Entries })
+	q.WriteString(", updated_at = ? WHERE id IN (?" + strings.Repeat(", ?", len(ids)-1) + ") AND (overdraft OR balance + ")
+	args = append(args, b.entries[len(b.entries)-1].At)
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	each(first, balance)
+	q.WriteString(" >= 0)")
+	return q.String(), args
 }

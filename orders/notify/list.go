@@ -46,7 +46,7 @@ func (n *Notifier) List(ctx context.Context, f Filter) (Page, error) {
 	case f.Cursor != "" && !ourID.MatchString(f.Cursor):
 		return Page{}, fmt.Errorf("%w: cursor: not one of ours", ErrBadFilter)
 	}
-	q := n.db.Gorm(ctx)
+	q := n.db.WithContext(ctx)
 	if f.OrderID != "" {
 		q = q.Where("order_id = ?", f.OrderID)
 	}

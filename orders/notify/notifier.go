@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/retry"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Draft is what somebody is to be told.
@@ -40,7 +40,7 @@ type Config struct {
 // Notifier queues notifications, as a sink of messages, and sends them, as a worker's job.
 type Notifier struct {
 	cfg     Config
-	db      *sqldb.DB
+	db      *gorm.DB
 	apply   engine.Applier
 	senders map[string]Sender
 	rule    retry.Rule // for senders that know repeats
@@ -78,10 +78,6 @@ const (
 
 // New makes a Notifier on a database with the table of Schema. apply must run Machines.
 func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*Notifier, error) {
-	d, err := sqldb.Wrap(ctx, db)
-	if err != nil {
-		return nil, err
-	}
 	if err := schema.Check(ctx, db, Schema); err != nil {
 		return nil, err
 	}
@@ -99,7 +95,7 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*N
 		cfg.Wake = func() {}
 	}
 	n := &Notifier{
-		cfg: cfg, db: d, apply: apply, senders: map[string]Sender{}, places: map[string]place{},
+		cfg: cfg, db: db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}), apply: apply, senders: map[string]Sender{}, places: map[string]place{},
 		rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: triesMax, Rand: cfg.Rand},
 	}
 	for _, s := range cfg.Senders {
@@ -163,7 +159,7 @@ func keyOf(channel, message string) engine.Key {
 // seqMax bounds the seq of a key, in bytes.
 const seqMax = 255
 
-func (n *Notifier) now() time.Time { return n.cfg.Now().UTC().Truncate(sqldb.Precision) }
+func (n *Notifier) now() time.Time { return engine.StoredTime(n.cfg.Now()) }
 
 // send calls the sender of a notification, if it is this call that takes it.
 func (n *Notifier) send(ctx context.Context, one Notification) error {

@@ -118,7 +118,7 @@ func (n *Notifier) due(ctx context.Context, channel string) ([]Notification, err
 	n.mu.Lock()
 	after := n.places[channel]
 	n.mu.Unlock()
-	q := n.db.Gorm(ctx).Where("status = ? AND channel = ? AND next_at <= ?", Queued, channel, n.now())
+	q := n.db.WithContext(ctx).Where("status = ? AND channel = ? AND next_at <= ?", Queued, channel, n.now())
 	if after.id != "" {
 		q = q.Where("next_at >= ? AND (next_at > ? OR id > ?)", after.at, after.at, after.id)
 	}
@@ -141,7 +141,7 @@ func (n *Notifier) sweep(ctx context.Context) (moved int, err error) {
 	after := n.swept
 	n.mu.Unlock()
 	var lost []Notification
-	err = n.db.Gorm(ctx).Where("status = ? AND updated_at < ? AND id > ?", Sending, n.now().Add(-lostAfter), after).
+	err = n.db.WithContext(ctx).Where("status = ? AND updated_at < ? AND id > ?", Sending, n.now().Add(-lostAfter), after).
 		Order("id").Limit(partMax).Find(&lost).Error
 	if err != nil {
 		return 0, fmt.Errorf("notify: look for what was left: %w", err)

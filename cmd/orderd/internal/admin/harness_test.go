@@ -59,7 +59,7 @@ func start(t *testing.T) *site {
 	require.NoError(t, err)
 	require.NoError(t, db.Migrate(t.Context(), schema.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
 
-	s := &site{t: t, db: db, keys: auth.NewStore(db.SQL)}
+	s := &site{t: t, db: db, keys: auth.NewStore(db.Gorm)}
 	quiet := slog.New(slog.DiscardHandler)
 	s.engine, err = engine.New(db.Gorm, engine.Config{Logger: quiet}, slices.Concat(orders.Machines(), notify.Machines())...)
 	require.NoError(t, err)

@@ -18,7 +18,6 @@ import (
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
-	"example.com/orderd/internal/sqldb"
 )
 
 // clock is a time that tests move.
@@ -37,10 +36,8 @@ func newStore(t *testing.T) *Store {
 	pool, err := g.DB()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = pool.Close() })
-	db, err := sqldb.Wrap(t.Context(), g)
-	require.NoError(t, err)
 	require.NoError(t, schema.Migrate(t.Context(), g, schema.Component{Name: "orderd", Version: 1, DDL: string(ddl)}))
-	return NewStore(db)
+	return NewStore(g)
 }
 
 func TestAKeyIsShownOnceAndOpensWithNothingElse(t *testing.T) {

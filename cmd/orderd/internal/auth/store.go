@@ -8,25 +8,29 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"gorm.io/gorm"
+
+	"example.com/orderd/engine/txn"
 )
 
 // ErrNoKey says that there is no key with such an id.
 var ErrNoKey = errors.New("no such key")
 
 // Store keeps the keys in the table orderd_keys. It is safe for concurrent use.
-type Store struct{ db *sqldb.DB }
+type Store struct{ db *gorm.DB }
 
 // NewStore makes a store on a migrated database.
-func NewStore(db *sqldb.DB) *Store { return &Store{db: db} }
+func NewStore(db *gorm.DB) *Store { return &Store{db: db} }
 
 const selectKeys = `SELECT id, principal, name, roles, secret_hash, created_at, expires_at, revoked_at FROM orderd_keys`
 
 // Add stores a new key.
 func (s *Store) Add(ctx context.Context, k Key) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO orderd_keys
-		(id, principal, name, roles, secret_hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		k.ID, k.Principal, k.Name, joinRoles(k.Roles), k.hash[:], k.CreatedAt, k.ExpiresAt)
+	err := txn.Run(ctx, s.db, func(tx *gorm.DB) error {
+		return tx.Exec(`INSERT INTO orderd_keys
+			(id, principal, name, roles, secret_hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			k.ID, k.Principal, k.Name, joinRoles(k.Roles), k.hash[:], k.CreatedAt, k.ExpiresAt).Error
+	})
 	if err != nil {
 		return fmt.Errorf("store key %s: %w", k.ID, err)
 	}
@@ -64,17 +68,21 @@ func (s *Store) List(ctx context.Context, principal string) ([]Key, error) {
 // Revoke ends a key at a time and returns it, and whether this call ended it. A key that is revoked
 // already keeps its first time. Running daemons follow within a second.
 func (s *Store) Revoke(ctx context.Context, id string, now time.Time) (k Key, ended bool, err error) {
-	n, err := s.db.Exec(ctx, `UPDATE orderd_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, now, id)
+	err = txn.Run(ctx, s.db, func(tx *gorm.DB) error {
+		done := tx.Exec(`UPDATE orderd_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, now, id)
+		ended = done.RowsAffected > 0
+		return done.Error
+	})
 	if err != nil {
 		return Key{}, false, fmt.Errorf("revoke key %s: %w", id, err)
 	}
 	k, err = s.Find(ctx, id)
-	return k, n > 0, err
+	return k, ended, err
 }
 
 func (s *Store) read(ctx context.Context, query string, args ...any) ([]Key, error) {
 	var keys []Key
-	err := s.db.Each(ctx, query, args, func(rows *sql.Rows) error {
+	err := txn.Each(s.db.WithContext(ctx), query, args, func(rows *sql.Rows) error {
 		var k Key
 		var roles string
 		var hash []byte

@@ -16,7 +16,6 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/sqldb"
 )
 
 // site is a database of a run's own, with the tables of all contenders.
@@ -56,13 +55,13 @@ func (r *run) scratch(ctx context.Context) (*site, error) {
 	}
 	r.atEnd(db.Close)
 	s := &site{
-		setting: setting, mysql: db.SQL.Dialect() == sqldb.MySQL, gorm: db.Gorm, pool: db.Pool,
+		setting: setting, mysql: db.Gorm.Name() == "mysql", gorm: db.Gorm, pool: db.Pool,
 		rates: map[string]float64{},
 	}
 	if s.mysql {
 		s.pid = serverPID(ctx, db.Pool)
 	}
-	r.report.Server = db.SQL.Server()
+	r.report.Server = db.Found.Server
 	r.sites = append(r.sites, s)
 	return s, nil
 }

@@ -10,8 +10,9 @@ import (
 	"text/tabwriter"
 
 	"example.com/orderd/cmd/orderd/internal/database"
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Doctor looks at the database's settings.
@@ -77,12 +78,12 @@ func examine(ctx context.Context, db *database.Database, own schema.Component) (
 	if err != nil {
 		return nil, err
 	}
-	if d, err := sqldb.Wrap(ctx, db.Gorm); err != nil {
+	if found, err := engine.CheckDatabase(ctx, db.Gorm); err != nil {
 		checks = append(checks, check{"settings", "refused", fail, err.Error()})
 	} else {
 		checks = append(checks, check{"settings", "as needed", good, ""})
-		if d.Dialect() == sqldb.MySQL {
-			checks = append(checks, packets(d))
+		if db.Gorm.Name() == "mysql" {
+			checks = append(checks, packets(found))
 		}
 	}
 	installed, err := components(ctx, db.Pool)
@@ -156,9 +157,9 @@ func examineMySQL(ctx context.Context, pool *sql.DB) ([]check, error) {
 }
 
 // packets says whether transactions take one round trip, and why not. Either is right.
-func packets(d *sqldb.DB) check {
-	if on, why := d.Packets(); !on {
-		return check{"packets", "off: " + why, good, ""}
+func packets(d engine.Database) check {
+	if !d.Packets {
+		return check{"packets", "off: " + d.NoPackets, good, ""}
 	}
 	return check{"packets", "on", good, ""}
 }
@@ -166,7 +167,7 @@ func packets(d *sqldb.DB) check {
 // galera is what a node of a cluster has to hold: a read that began after somebody's commit sees it, whichever
 // node that was on.
 func galera(v map[string]string) []check {
-	if !sqldb.SwitchedOn(v["wsrep_on"]) {
+	if !mysqldb.SwitchedOn(v["wsrep_on"]) {
 		return nil
 	}
 	sync, err := strconv.Atoi(v["wsrep_sync_wait"])
@@ -178,8 +179,8 @@ func galera(v map[string]string) []check {
 		return c
 	}
 	return []check{
-		verdict("wsrep_sync_wait", err == nil && sync&sqldb.SyncWait == sqldb.SyncWait, "what one node has committed would be denied by another: let the session's 7 reach the server"),
-		verdict("wsrep_dirty_reads", !sqldb.SwitchedOn(v["wsrep_dirty_reads"]), "a node that has lost the others would answer reads: set it to OFF"),
+		verdict("wsrep_sync_wait", err == nil && sync&mysqldb.SyncWait == mysqldb.SyncWait, "what one node has committed would be denied by another: let the session's 7 reach the server"),
+		verdict("wsrep_dirty_reads", !mysqldb.SwitchedOn(v["wsrep_dirty_reads"]), "a node that has lost the others would answer reads: set it to OFF"),
 	}
 }
 

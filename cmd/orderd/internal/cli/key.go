@@ -130,7 +130,7 @@ func (e *Env) withKeys(g *Globals, f func(*auth.Store) error) error {
 	if err := schema.Check(e.Context, db.Gorm, e.Schema); err != nil {
 		return err
 	}
-	return f(auth.NewStore(db.SQL))
+	return f(auth.NewStore(db.Gorm))
 }
 
 // closeQuietly ends a command's database; everything was committed before.

@@ -19,17 +19,18 @@ import (
 	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
 	"example.com/orderd/engine/verify"
-	"example.com/orderd/internal/sqldb"
 	"example.com/orderd/orders"
 	"example.com/orderd/orders/ledger"
 	"example.com/orderd/orders/notify"
 )
 
-// Database is an open database, in the three shapes that its users need.
+// Database is an open database, in the shapes that its users need.
 type Database struct {
 	Gorm *gorm.DB
 	Pool *sql.DB
-	SQL  *sqldb.DB // checked: settings that would lose or twist data are refused
+
+	// Found is the result of the check that refuses settings which would lose or twist data.
+	Found engine.Database
 }
 
 // Open opens what a setting names and checks it: "sqlite:FILE" or "mysql:" and a go-sql-driver DSN;
@@ -49,7 +50,7 @@ func checked(ctx context.Context) func(*Database, error) (*Database, error) {
 		if err != nil {
 			return nil, err
 		}
-		if db.SQL, err = sqldb.Wrap(ctx, db.Gorm); err != nil {
+		if db.Found, err = engine.CheckDatabase(ctx, db.Gorm); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
 		return db, nil
@@ -69,7 +70,7 @@ func Setting(setting string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// OpenUnchecked is Open without the check, and without SQL: for telling what is wrong.
+// OpenUnchecked is Open without the check: for telling what is wrong.
 func OpenUnchecked(setting string, opts ...mysqldb.Option) (*Database, error) {
 	db, err := open(setting, opts, sqlitedb.Existing())
 	if errors.Is(err, fs.ErrNotExist) {
