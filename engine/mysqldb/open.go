@@ -12,7 +12,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	gormmysql "gorm.io/driver/mysql"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
+
+	"example.com/orderd/internal/sqldb"
 )
 
 // Option changes how a database is opened.
@@ -22,7 +23,13 @@ type options struct {
 	maxConns int
 	lockWait time.Duration
 	packets  bool
+	gorm     *gorm.Config
 }
+
+// GormConfig has gorm opened with a configuration of your own, such as a naming strategy, a logger or TranslateError;
+// without it default transactions are skipped and nothing is logged. Refused are DryRun, PrepareStmt, ConnPool and
+// Dialector. Times of NowFunc are turned to UTC microseconds. c is not changed.
+func GormConfig(c *gorm.Config) Option { return func(o *options) { o.gorm = c } }
 
 // MaxConns bounds the connections. The default is 32. Packets have as many again, at most 16.
 func MaxConns(n int) Option { return func(o *options) { o.maxConns = max(1, n) } }
@@ -59,6 +66,10 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	gormConfig, err := sqldb.GormConfig(o.gorm)
+	if err != nil {
+		return nil, fmt.Errorf("mysqldb: %w", err)
+	}
 	main := &connector{session: session{lockWait: o.lockWait}}
 	if o.packets {
 		many := cfg.Clone()
@@ -78,12 +89,7 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 		DSNConfig:                cfg,
 		DisableWithReturning:     true, // MariaDB alone has it, and not for UPDATE
 		DefaultDatetimePrecision: &precision,
-	}), &gorm.Config{
-		SkipDefaultTransaction: true,
-		DisableAutomaticPing:   true,
-		Logger:                 logger.Discard,
-		NowFunc:                func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
-	})
+	}), gormConfig)
 	if err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("mysqldb: opening the database: %w", err)

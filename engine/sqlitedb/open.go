@@ -17,8 +17,9 @@ import (
 
 	gormsqlite "github.com/libtnb/sqlite"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 	"modernc.org/sqlite"
+
+	"example.com/orderd/internal/sqldb"
 )
 
 // Option changes how a database is opened.
@@ -28,7 +29,13 @@ type options struct {
 	readers     int
 	busyTimeout time.Duration
 	existing    bool
+	gorm        *gorm.Config
 }
+
+// GormConfig has gorm opened with a configuration of your own, such as a naming strategy, a logger or TranslateError;
+// without it default transactions are skipped and nothing is logged. Refused are DryRun, PrepareStmt, ConnPool and
+// Dialector. Times of NowFunc are turned to UTC microseconds. c is not changed.
+func GormConfig(c *gorm.Config) Option { return func(o *options) { o.gorm = c } }
 
 // Readers sets how many connections may read at once. The default is four, or the number of CPUs
 // if that is more.
@@ -54,7 +61,11 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	path, err := place(path, o.existing)
+	gormConfig, err := sqldb.GormConfig(o.gorm)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitedb: %w", err)
+	}
+	path, err = place(path, o.existing)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +84,7 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	if err := writer.Ping(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}
-	db, err := gorm.Open(gormsqlite.New(gormsqlite.Config{Conn: &pool{DB: writer, readers: readers}}), &gorm.Config{
-		SkipDefaultTransaction: true,
-		DisableAutomaticPing:   true,
-		Logger:                 logger.Discard,
-		NowFunc:                func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
-	})
+	db, err := gorm.Open(dialector{&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers}}}, gormConfig)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}

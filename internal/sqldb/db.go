@@ -130,6 +130,8 @@ func clean(db *gorm.DB, pool gorm.ConnPool) *gorm.DB {
 	s.PrepareStmt = false
 	s.DryRun = false
 	s.AllowGlobalUpdate = false
+	s.CreateBatchSize = 0
+	s.DefaultContextTimeout = 0
 	s.Statement = &gorm.Statement{
 		DB: s, ConnPool: pool, Context: context.Background(), Clauses: map[string]clause.Clause{},
 	}
