@@ -14,17 +14,27 @@ import (
 // probe is a moment whose every digit shows a wrong zone, a wrong format or a lost fraction.
 var probe = time.Date(2001, 2, 3, 4, 5, 6, 789_012_000, time.UTC)
 
+// summer and today are moments at which zones that are UTC at probe may be something else: London's in summer,
+// Casablanca's since 2018.
+var (
+	summer = time.Date(2001, 7, 3, 4, 5, 6, 789_012_000, time.UTC)
+	today  = time.Date(2025, 1, 3, 4, 5, 6, 789_012_000, time.UTC)
+)
+
+const datetime = "2006-01-02 15:04:05.000000"
+
 func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
 	var mode, client, connection, results string
-	var moment any
+	var moments [3]any
 	var january, july string
 	err := db.pool.QueryRowContext(ctx, "SELECT VERSION(), @@session.sql_mode, "+
-		"CAST('2001-02-03 04:05:06.789012' AS DATETIME(6)), "+
+		"CAST('"+probe.Format(datetime)+"' AS DATETIME(6)), CAST('"+summer.Format(datetime)+"' AS DATETIME(6)), "+
+		"CAST('"+today.Format(datetime)+"' AS DATETIME(6)), "+
 		"CAST(FROM_UNIXTIME(1735689600) AS CHAR), CAST(FROM_UNIXTIME(1751328000) AS CHAR), "+
 		strings.TrimPrefix(askCharset, "SELECT ")).
-		Scan(&server, &mode, &moment, &january, &july, &client, &connection, &results)
+		Scan(&server, &mode, &moments[0], &moments[1], &moments[2], &january, &july, &client, &connection, &results)
 	if err != nil {
 		problem("asking for its settings: %w", err)
 		return server, problems
@@ -39,13 +49,17 @@ func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 	if strings.Contains(mode, ",ANSI_QUOTES,") || strings.Contains(mode, ",PIPES_AS_CONCAT,") {
 		problem("sql_mode changes the meaning of quotes or operators: remove ANSI_QUOTES and PIPES_AS_CONCAT")
 	}
-	switch t := moment.(type) {
-	case time.Time:
-		if !t.Equal(probe) {
-			problem("times are not read as UTC: set loc=UTC in the DSN")
+	for i, want := range []time.Time{probe, summer, today} {
+		t, ok := moments[i].(time.Time)
+		if !ok {
+			problem("times do not scan into time.Time: set parseTime=true in the DSN")
+			break
 		}
-	default:
-		problem("times do not scan into time.Time: set parseTime=true in the DSN")
+		if !t.Equal(want) {
+			problem("times are not read as UTC: set loc=UTC in the DSN of the engine's handle; other handles of the program may keep theirs, "+
+				"and DATETIME columns that hold local time are read by engine/localtime")
+			break
+		}
 	}
 	if !strings.HasPrefix(january, "2025-01-01 00:00:00") || !strings.HasPrefix(july, "2025-07-01 00:00:00") {
 		problem("the session's time zone is not UTC: add time_zone=%%27%%2B00:00%%27 to the DSN")

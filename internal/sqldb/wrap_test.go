@@ -44,6 +44,10 @@ func TestWrapNamesEveryWrongSettingAtOnce(t *testing.T) {
 		assert.ErrorContains(t, err, "ANSI_QUOTES")
 		assert.NotContains(t, err.Error(), "STRICT_ALL_TABLES")
 		assert.NotContains(t, err.Error(), "time_zone")
+		for _, zone := range []string{"Europe%2FLondon", "Africa%2FCasablanca"} { // where it is UTC for half a year, or was once
+			_, err = sqldb.Wrap(ctx, usersMySQL(t, s, usersParams+"&loc="+zone, &gorm.Config{}))
+			assert.ErrorContains(t, err, "loc=UTC", zone)
+		}
 	})
 	t.Run("SQLite", func(t *testing.T) {
 		_, err := sqldb.Wrap(ctx, usersSQLite(t, "?_pragma=synchronous(normal)"))
