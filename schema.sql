@@ -4,7 +4,8 @@
 CREATE TABLE engine_schema (
   component    VARBINARY(64) NOT NULL COMMENT 'part of the program that owns tables',
   version      BIGINT        NOT NULL COMMENT 'version of these tables',
-  installed_at DATETIME(6)   NOT NULL COMMENT 'when they were created, UTC',
+  oldest       BIGINT        NOT NULL DEFAULT 0 COMMENT 'oldest program that may use them, by the version it was made for; 0: that of the tables',
+  installed_at DATETIME(6)   NOT NULL COMMENT 'when they got this version, UTC',
   PRIMARY KEY (component)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='what is installed';
 
@@ -41,7 +42,7 @@ CREATE TABLE engine_transitions (
   at              DATETIME(6)    NOT NULL COMMENT 'when it was decided',
   found_hash      BINARY(16)              COMMENT 'hash of the subject''s row as it was found; null on the first, and where the machine is not exclusive',
   row_hash        BINARY(16)              COMMENT 'hash of the subject''s row as it was left; null where the machine is not exclusive',
-  hash            BINARY(16)     NOT NULL COMMENT 'hash of all other columns',
+  hash            BINARY(16)              COMMENT 'hash of all other columns; null only on rows of programs of version 1',
   PRIMARY KEY (machine, subject, version),
   UNIQUE KEY request (source, seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='history: append-only, one row per applied transition';
@@ -65,7 +66,7 @@ CREATE TABLE engine_attempts (
   times         BIGINT         NOT NULL COMMENT 'how often; repeats are counted each second and may be lost in a crash',
   first_at      DATETIME(6)    NOT NULL COMMENT 'when first',
   last_at       DATETIME(6)    NOT NULL COMMENT 'when last',
-  hash          BINARY(16)     NOT NULL COMMENT 'hash of all other columns but times and last_at',
+  hash          BINARY(16)              COMMENT 'hash of all other columns but times and last_at; null only on rows of programs of version 1',
   PRIMARY KEY (id),
   KEY subject (machine, subject, first_at),
   KEY asker (machine, status, source, actor),
@@ -88,7 +89,7 @@ CREATE TABLE engine_messages (
   taken      VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'sinks that have it already while others do not',
   unasked    VARBINARY(255) NOT NULL DEFAULT '' COMMENT 'of a message that waits: sinks that rested and have not had its first try',
   created_at DATETIME(6)    NOT NULL COMMENT 'time of the transition',
-  hash       BINARY(16)     NOT NULL COMMENT 'hash of what never changes: its place, type, data and created_at',
+  hash       BINARY(16)              COMMENT 'hash of what never changes: its place, type, data and created_at; null only on rows of programs of version 1',
   PRIMARY KEY (machine, subject, version, ordinal),
   KEY queue (status, next_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='outbox: what leaves the process because a transition committed';
@@ -119,9 +120,9 @@ CREATE TABLE engine_leases (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='who does what in the background';
 
 CREATE TABLE engine_watermarks (
-  name VARBINARY(64) NOT NULL COMMENT 'table that rows were removed from',
-  at   DATETIME(6)   NOT NULL COMMENT 'rows of transitions before this may be gone',
-  gone BIGINT        NOT NULL COMMENT 'how many rows were removed',
+  name VARBINARY(64) NOT NULL COMMENT 'table that rows were removed from; or unhashed and a kind of rows',
+  at   DATETIME(6)   NOT NULL COMMENT 'rows of transitions before this may be gone; rows up to this may lack a hash',
+  gone BIGINT        NOT NULL DEFAULT 0 COMMENT 'how many rows were removed, or may lack a hash',
   PRIMARY KEY (name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='how far retention has come';
 

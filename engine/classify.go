@@ -39,7 +39,7 @@ func (it *item) sameAs(t *Transition) bool {
 	case t == nil: // nobody knows how the row came there, as it is not adopted yet
 		return false
 	case it.req.row != nil: // of a new row only the fingerprint is kept
-		return it.print == t.Fingerprint
+		return it.asks(t)
 	case bytes.Equal(it.canonical, t.Input):
 		return true
 	}

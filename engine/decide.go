@@ -170,7 +170,7 @@ func (w *world) byKey(it *item, s *subject) (verdict, bool) {
 	if first == nil {
 		return verdict{}, false
 	}
-	if first.Fingerprint != it.print || first.Machine != it.m.name {
+	if first.Machine != it.m.name || !it.asks(first) {
 		detail := KeyReused
 		if it.key.isFact() {
 			detail = FactMismatch

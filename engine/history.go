@@ -56,10 +56,11 @@ func CauseKey(by Transition, machine, subject string, event Event) Key {
 	return Key{Source: SourceCause, Seq: seqOf(fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine, subject, event))}
 }
 
-// TimerKey is the key of the one event of a timer that the transition with version armed has armed. A
-// transition arms a name at most once, so no other arming ever has it.
-func TimerKey(machine, subject string, armed int64, name string) Key {
-	return Key{Source: sourceTimer, Seq: seqOf(fmt.Sprintf("%s/%s/%d/%s", machine, subject, armed, name))}
+// TimerKey is the key of the one event of a timer that the transition with version armed has armed, in the
+// visit that began with version entered. A transition arms a name at most once, so no other arming ever has
+// it. It is for ever, and the same in programs of all versions: two of them may fire the same timer.
+func TimerKey(machine, subject string, entered int64, name string, armed int64) Key {
+	return Key{Source: sourceTimer, Seq: seqOf(fmt.Sprintf("%s/%s/%d/%s/%d", machine, subject, entered, name, armed))}
 }
 
 // sourceTimer is the source of keys of timers.

@@ -23,7 +23,7 @@ import (
 // each with the reason why.
 var free = map[string][]string{
 	"a date for people, which nothing rests on":                  {"engine_schema.installed_at", "engine_machines.first_seen"},
-	"each part of the program refuses to start on another":       {"engine_schema.component", "engine_schema.version"},
+	"each part of the program refuses to start on another":       {"engine_schema.component", "engine_schema.version", "engine_schema.oldest"},
 	"a counter of repeats, which may be lost in a crash":         {"engine_attempts.times", "engine_attempts.last_at"},
 	"who works at the moment, and until when":                    {"engine_leases.*"},
 	"not spent yet, so it has not done anything":                 {"engine_tokens.*"},
@@ -111,6 +111,10 @@ func hiddenDamage(t *testing.T, s *server) {
 		"messages were never there":       {"DELETE FROM engine_messages", "UPDATE engine_transitions SET messages = 0"},
 		"messages are gone with time":     {"UPDATE engine_watermarks SET at = (SELECT MAX(expires_at) FROM orders)", "DELETE FROM engine_messages"},
 		"retention takes it on itself":    {"UPDATE engine_watermarks SET gone = gone + (SELECT COUNT(*) FROM engine_messages)", "DELETE FROM engine_messages"},
+		"history has lost its hashes":     {"UPDATE engine_transitions SET hash = NULL, actor = 'eve'", "UPDATE engine_messages SET hash = NULL"},
+		"refusals have lost their hashes": {"UPDATE engine_attempts SET hash = NULL, actor = 'eve'"},
+		"it is said that hashes may be missing": {"UPDATE engine_attempts SET hash = NULL, actor = 'eve'",
+			"INSERT INTO engine_watermarks (name, at, gone) SELECT 'unhashed transitions', MAX(last_at), 1 FROM engine_attempts"},
 		"a payment was asked for by none": {"UPDATE engine_transitions SET seq = subject WHERE event = 'pay'"},
 		"somebody else did it":            {"UPDATE engine_transitions SET actor = 'eve' WHERE event = 'cancel'"},
 		"a transition never was": {"UPDATE orders SET version = version - 1, status = 'placed' WHERE status = 'paid'",

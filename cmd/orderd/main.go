@@ -29,7 +29,7 @@ type commands struct {
 
 	Serve   serve       `cmd:"" help:"Run the daemon."`
 	Dev     dev         `cmd:"" help:"Run the daemon for development: own database file, demo data, fake payments."`
-	Migrate cli.Migrate `cmd:"" help:"Create the tables."`
+	Migrate cli.Migrate `cmd:"" help:"Create the tables, or bring them to the next version."`
 	Verify  cli.Verify  `cmd:"" help:"Check every invariant on a live database."`
 	Doctor  cli.Doctor  `cmd:"" help:"Look at the database's settings."`
 	Machine cli.Machine `cmd:"" help:"Show, lint, draw and check definitions."`

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/orderd/internal/sqldb/sqltext"
@@ -86,6 +87,9 @@ func (p *parser) kind() columnKind {
 	}
 }
 
+// columnEnds are what may follow a column, "" being the end of the text.
+var columnEnds = []string{",", ")", "AFTER", "FIRST", ""}
+
 func (p *parser) column() column {
 	c := column{name: p.name()}
 	c.kind = p.kind()
@@ -100,7 +104,7 @@ func (p *parser) column() column {
 			p.text()
 		case p.take("DEFAULT"):
 			c.value = p.literal()
-		case p.peek() == "," || p.peek() == ")":
+		case slices.Contains(columnEnds, p.peek()):
 			return c
 		default:
 			p.fail("%s is not supported in the column %s", p.peek(), c.name)

@@ -22,13 +22,7 @@ func Statements(ddl string) []string { return sqltext.Statements(ddl) }
 func SQLite(ddl string) ([]string, error) {
 	var out []string
 	for _, tokens := range sqltext.Split(sqltext.Lex(ddl)) {
-		p := &parser{}
-		for _, t := range tokens {
-			if t.Kind != sqltext.Space {
-				p.tokens = append(p.tokens, t)
-			}
-		}
-		statements, err := p.createTable()
+		statements, err := newParser(tokens).createTable()
 		if err != nil {
 			return nil, fmt.Errorf("schema: deriving the SQLite schema: %w", err)
 		}
@@ -37,10 +31,45 @@ func SQLite(ddl string) ([]string, error) {
 	return out, nil
 }
 
-// parser reads one statement. Its methods panic with a parseError; createTable recovers.
+// parser reads one statement. Its methods panic with a parseError; whoever calls them defers recover.
 type parser struct {
 	tokens []sqltext.Token
+	spaced []bool // there is space in front of the token
 	at     int
+}
+
+func newParser(tokens []sqltext.Token) *parser {
+	p := &parser{}
+	spaced := false
+	for _, t := range tokens {
+		if spaced = spaced || t.Kind == sqltext.Space; t.Kind != sqltext.Space {
+			p.tokens, p.spaced, spaced = append(p.tokens, t), append(p.spaced, spaced), false
+		}
+	}
+	return p
+}
+
+// recover turns a parseError into an error.
+func (p *parser) recover(err *error) {
+	if r := recover(); r != nil {
+		e, ok := r.(parseError)
+		if !ok {
+			panic(r)
+		}
+		*err = e.error
+	}
+}
+
+// textFrom is what was read since a place, in one line.
+func (p *parser) textFrom(from int) string {
+	var b strings.Builder
+	for i := from; i < p.at; i++ {
+		if i > from && p.spaced[i] {
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.tokens[i].Text)
+	}
+	return b.String()
 }
 
 type parseError struct{ error }
@@ -128,15 +157,7 @@ type table struct {
 }
 
 func (p *parser) createTable() (statements []string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			e, ok := r.(parseError)
-			if !ok {
-				panic(r)
-			}
-			err = e.error
-		}
-	}()
+	defer p.recover(&err)
 	p.expect("CREATE", "TABLE")
 	p.take("IF", "NOT", "EXISTS")
 	t := table{name: p.name()}
@@ -154,9 +175,9 @@ func (p *parser) entry(t *table) {
 	case p.take("PRIMARY", "KEY"):
 		t.primary = p.names()
 	case p.take("UNIQUE", "KEY"), p.take("UNIQUE", "INDEX"):
-		p.index(t, "CREATE UNIQUE INDEX")
+		p.index(t, true)
 	case p.take("KEY"), p.take("INDEX"):
-		p.index(t, "CREATE INDEX")
+		p.index(t, false)
 	case p.peek() == "CONSTRAINT", p.peek() == "FOREIGN", p.peek() == "CHECK", p.peek() == "FULLTEXT", p.peek() == "SPATIAL":
 		p.fail("%s is not supported: the tables hold nothing that one of the databases lacks", p.peek())
 	default:
@@ -168,11 +189,21 @@ func (p *parser) entry(t *table) {
 	}
 }
 
-func (p *parser) index(t *table, create string) {
+func (p *parser) index(t *table, unique bool) {
 	name := p.name()
-	t.indexes = append(t.indexes, fmt.Sprintf("%s IF NOT EXISTS %s ON %s (%s)",
-		create, quote(t.name+"_"+strings.TrimPrefix(name, t.name+"_")), quote(t.name), quoteAll(p.names())))
+	t.indexes = append(t.indexes, createIndex(t.name, name, unique, p.names()))
 }
+
+// createIndex makes an index on SQLite, where the names of indexes are not local to their table.
+func createIndex(table, name string, unique bool, columns []string) string {
+	kind := "INDEX"
+	if unique {
+		kind = "UNIQUE INDEX"
+	}
+	return fmt.Sprintf("CREATE %s IF NOT EXISTS %s ON %s (%s)", kind, quote(indexName(table, name)), quote(table), quoteAll(columns))
+}
+
+func indexName(table, name string) string { return table + "_" + strings.TrimPrefix(name, table+"_") }
 
 func (p *parser) options() {
 	for p.at < len(p.tokens) {

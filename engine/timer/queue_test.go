@@ -48,7 +48,7 @@ func TestATimerThatFailsDoesNotHeadTheQueue(t *testing.T) {
 				if event == "melt" {
 					for _, id := range bad {
 						r := b.request(id, "ring", wishes{})
-						r.Key = engine.TimerKey(bellMachine, id, 2, "t")
+						r.Key = engine.TimerKey(bellMachine, id, 1, "t", 2)
 						if _, err := b.Apply(t.Context(), r); err != nil {
 							t.Fatal(err)
 						}

@@ -86,7 +86,9 @@ type timer struct {
 }
 
 // key is that of the one transition that this arming of the timer may cause.
-func (t timer) key() engine.Key { return engine.TimerKey(t.machine, t.subject, t.arming, t.name) }
+func (t timer) key() engine.Key {
+	return engine.TimerKey(t.machine, t.subject, t.entered, t.name, t.arming)
+}
 
 // subject names a row of a machine.
 type subject struct{ machine, id string }

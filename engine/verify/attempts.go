@@ -18,6 +18,7 @@ type attempt struct {
 	engine.Attempt
 	id      []byte
 	changed bool // the hash is not that of the row
+	lacks   bool // it has no hash
 
 	owner      sql.NullString // subject that the key moved; not valid where it moved none
 	ownMachine sql.NullString
@@ -48,7 +49,13 @@ func (v *verifier) attempts(ctx context.Context) error {
 			}
 			n++
 			last = a.id
-			if invariant, text := a.wrong(); text != "" {
+			invariant, text := a.wrong()
+			if a.lacks {
+				if problem := v.lacks(kindAttempts, moment{a.FirstAt}); text == "" && problem != "" {
+					invariant, text = Unchanged, problem
+				}
+			}
+			if text != "" {
 				v.found(Finding{Invariant: invariant, Machine: a.Machine, Subject: a.Subject, Version: a.Version,
 					Text: fmt.Sprintf("attempt %x, %s/%s: %s", a.id, a.Outcome, a.Detail, text)})
 			}
@@ -82,7 +89,9 @@ func scanAttempt(rows *sql.Rows) (*attempt, error) {
 		Version: a.Version, Proof: a.ProofVersion, Refused: refused, FirstAt: first.Time,
 	}
 	sum := sealed.Sum()
-	a.changed = !bytes.Equal(sum[:], hash)
+	a.FirstAt = first.Time
+	a.lacks = hash == nil
+	a.changed = !a.lacks && !bytes.Equal(sum[:], hash)
 	if seq != "" {
 		a.Key = engine.Key{Source: source, Seq: seq}
 	}

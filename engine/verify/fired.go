@@ -12,10 +12,11 @@ import (
 
 // readArmed reads timers in the order of their primary key, from one place on. The last column is
 // whether there is the transition that armed the timer, which has its time. A timer of no visit is found
-// with its subject.
+// with its subject. Programs of before there were hashes had other numbers.
 const readArmed = `SELECT t.machine, t.subject, t.entered, t.name, t.event, t.arming, t.status = 'fired', EXISTS (
 		SELECT 1 FROM engine_transitions h WHERE h.machine = t.machine AND h.subject = t.subject AND h.version = t.arming AND h.at = t.armed_at)
 		OR NOT EXISTS (SELECT 1 FROM engine_transitions h WHERE h.machine = t.machine AND h.subject = t.subject AND h.version = t.entered)
+		OR EXISTS (SELECT 1 FROM engine_transitions h WHERE h.machine = t.machine AND h.subject = t.subject AND h.version >= t.entered AND h.hash IS NULL)
 	FROM engine_timers t WHERE t.machine > ? OR t.machine = ? AND (t.subject > ? OR t.subject = ? AND (t.entered > ?
 		OR t.entered = ? AND t.name > ?)) ORDER BY t.machine, t.subject, t.entered, t.name LIMIT `
 
@@ -75,7 +76,7 @@ func (v *verifier) caused(ctx context.Context, ended []armed) error {
 	params := []any{}
 	var source string
 	for _, one := range ended {
-		key := engine.TimerKey(one.machine, one.subject, one.arming, one.name)
+		key := engine.TimerKey(one.machine, one.subject, one.entered, one.name, one.arming)
 		source, params = key.Source, append(params, key.Seq)
 	}
 	caused := map[string]armed{}

@@ -12,14 +12,15 @@ type message struct {
 	ordinal int64
 	name    string
 	wrong   string // what is wrong with it; empty if nothing is
+	hashed  bool
 }
 
 func (r *record) message(machine string) message {
-	m := message{ordinal: r.messages, name: r.event}
+	m := message{ordinal: r.messages, name: r.event, hashed: r.hash != nil}
 	sealed := seal.Message{
 		Machine: machine, Subject: r.subject, Version: r.version, Ordinal: r.messages, Type: r.event, Data: r.input, CreatedAt: r.at.Time,
 	}
-	if sum := sealed.Sum(); !bytes.Equal(sum[:], r.hash) {
+	if sum := sealed.Sum(); m.hashed && !bytes.Equal(sum[:], r.hash) {
 		m.wrong = "was changed after it was written"
 		return m
 	}
@@ -54,6 +55,9 @@ func (c counted) with(m message) counted {
 	}
 	c.n++
 	c.name = m.name
+	if !m.hashed {
+		c.unhashed++
+	}
 	if m.wrong != "" {
 		c.wrong = append(c.wrong, fmt.Sprintf("message %d, %s, %s", m.ordinal, m.name, m.wrong))
 	}
@@ -68,6 +72,12 @@ func (t *trail) messages(s *step, m counted) {
 		t.found(Outbox, s.version, "%s emitted %d messages, there are %d", s.event, s.messages, m.n)
 	case m.n > 0 && (m.first != 1 || m.last != m.n):
 		t.found(Outbox, s.version, "the %d messages are numbered from %d to %d", m.n, m.first, m.last)
+	}
+	switch { // one transaction of one program has written them
+	case s.unhashed && m.unhashed != m.n:
+		t.found(Unchanged, s.version, "%s has no hash, but its messages have", s.event)
+	case !s.unhashed && m.unhashed > 0:
+		t.found(Unchanged, s.version, "%d messages have no hash, but %s has", m.unhashed, s.event)
 	}
 	for _, wrong := range m.wrong {
 		t.found(Outbox, s.version, "%s", wrong)

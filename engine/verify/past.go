@@ -31,6 +31,7 @@ type head struct {
 // counted is the messages of one version.
 type counted struct {
 	n, first, last int64
+	unhashed       int64
 	name           string   // type of one of them
 	wrong          []string // what is wrong with single ones
 }

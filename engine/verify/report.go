@@ -21,6 +21,10 @@ type Report struct {
 	Messages    int64     `json:"messages"`
 	Attempts    int64     `json:"attempts"`
 
+	// Unhashed counts the transitions and attempts that programs of before there were hashes have written. What was
+	// changed in them since is found only where something else tells it.
+	Unhashed int64 `json:"unhashed,omitempty"`
+
 	// Tableless are the machines that have history but were not among Options.Machines: their history
 	// was checked, but not the rows it belongs to, because nobody said where these are.
 	Tableless []string `json:"tableless,omitempty"`

@@ -22,6 +22,7 @@ type step struct {
 	trimmed         bool   // retention may have removed its messages
 	otherRequest    bool   // the fingerprint is not that of the request
 	changed         bool   // the hash is not that of the other columns
+	unhashed        bool   // there is no hash
 }
 
 func (r *record) step(machine string) step {
@@ -36,7 +37,8 @@ func (r *record) step(machine string) step {
 		Messages: r.messages, Timers: r.timers, MachineVersion: r.machineVersion, At: r.at.Time, Found: r.found, Row: r.row,
 	}
 	sum := sealed.Sum()
-	s.changed = !bytes.Equal(sum[:], r.hash)
+	s.unhashed = r.hash == nil
+	s.changed = !s.unhashed && !bytes.Equal(sum[:], r.hash)
 	if r.timers != nil && json.Unmarshal(r.timers, &s.timers) != nil {
 		s.changed = true
 	}

@@ -36,6 +36,7 @@ type visit struct {
 	entered int64 // version of its beginning
 	rows    []timer
 	noted   []*noted
+	unnoted bool // a program that did not note timers has had a part in it
 }
 
 func (v *visit) timer(name string) *noted {
@@ -53,11 +54,13 @@ func (t *trail) timers(s *step, rows []timer) {
 		for _, one := range s.timers {
 			t.visit.stop(one) // on the way out
 		}
+		t.visit.unnoted = t.visit.unnoted || s.unhashed
 		t.closeVisit(false)
 		t.visit = visit{entered: s.version, rows: rows}
 	} else if len(rows) > 0 {
 		t.found(Timers, s.version, "%d timers, such as %s, belong to a transition that entered no state", len(rows), rows[0].name)
 	}
+	t.visit.unnoted = t.visit.unnoted || s.unhashed
 	for _, n := range t.visit.noted {
 		n.later, n.happened = true, n.happened || string(n.Event) == s.event
 	}
@@ -84,6 +87,9 @@ func (v *visit) stop(one engine.NotedTimer) {
 // closeVisit compares the timers of a visit with what history says of them. Those of a visit that is
 // over may have been removed.
 func (t *trail) closeVisit(current bool) {
+	if t.visit.unnoted {
+		return
+	}
 	for _, row := range t.visit.rows {
 		n := t.visit.timer(row.name)
 		if n == nil {

@@ -16,14 +16,27 @@ func (t *trail) unchanged(ctx context.Context, s *step) error {
 		return nil
 	}
 	fields, err := t.covered(ctx, s)
-	if err != nil || len(fields) == 0 {
+	if err != nil {
 		return err
+	}
+	if s.unhashed {
+		problem := t.v.lacks(kindTransitions, s.at)
+		if len(fields) > 0 {
+			problem = "has no hash, though the program that knew that the machine is exclusive made one"
+		}
+		if problem != "" {
+			t.found(Unchanged, s.version, "%s %s", s.event, problem)
+		}
+		return nil
+	}
+	if len(fields) == 0 {
+		return nil
 	}
 	if s.row == nil {
 		t.found(Unchanged, s.version, "%s keeps no hash of the row, though the machine is exclusive", s.event)
 		return nil
 	}
-	if t.begun && !t.last.changed && t.last.version == s.version-1 {
+	if t.begun && !t.last.changed && !t.last.unhashed && t.last.version == s.version-1 {
 		before, err := t.covered(ctx, &t.last)
 		if err != nil {
 			return err

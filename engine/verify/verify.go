@@ -82,6 +82,8 @@ type verifier struct {
 	before mark  // of retention, when the walk began
 	gone   int64 // messages that retention may have removed
 	marked bool  // a transition of that time was seen
+
+	unhashed unhashed
 }
 
 func (v *verifier) open(ctx context.Context, db *gorm.DB, machines []engine.AnyMachine) error {
@@ -96,6 +98,9 @@ func (v *verifier) open(ctx context.Context, db *gorm.DB, machines []engine.AnyM
 		if v.tables[m.Describe().Name], err = tableOf(db, m); err != nil {
 			return err
 		}
+	}
+	if err := v.readUnhashed(ctx, db); err != nil {
+		return fmt.Errorf("read how many rows lack a hash: %w", err)
 	}
 	v.versions = versions{v: v, known: map[versionKey]*version{}}
 	return nil
@@ -131,6 +136,7 @@ func (v *verifier) run(ctx context.Context, extra []Check) error {
 	if err := v.attempts(ctx); err != nil {
 		return fmt.Errorf("check the journal of refusals: %w", err)
 	}
+	v.unhashedInAll()
 	for _, c := range extra {
 		found := func(f Finding) {
 			if f.Invariant == "" {

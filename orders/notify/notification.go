@@ -15,8 +15,11 @@ import (
 //go:embed schema.sql
 var schemaSQL string
 
+//go:embed steps/2.sql
+var step2 string
+
 // Schema is the table of notifications.
-var Schema = schema.Component{Name: "notify", Version: 2, DDL: schemaSQL}
+var Schema = schema.Component{Name: "notify", Version: 2, Oldest: 1, DDL: schemaSQL, Steps: []schema.Step{{To: 2, SQL: step2}}}
 
 // Machine is the name of the machine that drives a Notification.
 const Machine = "notification"

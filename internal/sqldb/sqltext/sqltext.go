@@ -132,3 +132,17 @@ func Unquote(t Token) (string, error) {
 	q := t.Text[:1]
 	return strings.ReplaceAll(t.Text[1:len(t.Text)-1], q+q, q), nil
 }
+
+// OneLine is SQL text with single spaces for all space and comments outside of quotes.
+func OneLine(sql string) string {
+	var b strings.Builder
+	for _, t := range Lex(strings.TrimSpace(sql)) {
+		switch {
+		case t.Kind != Space:
+			b.WriteString(t.Text)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), " "):
+			b.WriteByte(' ')
+		}
+	}
+	return strings.TrimSpace(b.String())
+}

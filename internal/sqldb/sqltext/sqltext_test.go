@@ -13,3 +13,7 @@ func TestStatementsAreSplitOutsideTextAndComments(t *testing.T) {
 		sqltext.Statements("-- first; comment\nCREATE TABLE a (x INT); # another;\n/* ; */\nINSERT INTO a VALUES ('; -- not'' a \\' comment', \"#;\", `;`);;\n;SELECT 1 /* ; */ 2"))
 	assert.Empty(t, sqltext.Statements(" -- nothing\n ;"))
 }
+
+func TestOneLineKeepsWhatIsInQuotes(t *testing.T) {
+	assert.Equal(t, "SELECT 'a\n b' , 1 FROM t", sqltext.OneLine(" SELECT\n  'a\n b' -- text\n  , 1\tFROM t "))
+}

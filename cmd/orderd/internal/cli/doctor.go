@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -86,15 +87,42 @@ func examine(ctx context.Context, db *database.Database, own schema.Component) (
 			checks = append(checks, packets(found))
 		}
 	}
-	installed, err := components(ctx, db.Pool)
+	more, err := tables(ctx, db, own)
+	return append(checks, more...), err
+}
+
+// tables says which versions are installed, whether this program may use them, and what is pending.
+func tables(ctx context.Context, db *database.Database, own schema.Component) ([]check, error) {
+	installed, err := schema.List(ctx, db.Gorm)
 	if err != nil {
-		return append(checks, check{"tables", "not installed", fail, "run orderd migrate"}), nil
+		return nil, err
 	}
-	for _, c := range installed {
-		checks = append(checks, check{"tables of " + c.Name, "version " + strconv.Itoa(c.Version), good, ""})
+	if len(installed) == 0 {
+		return []check{{"tables", "not installed", fail, "run orderd migrate"}}, nil
 	}
-	if !slices.ContainsFunc(installed, func(c component) bool { return c.Name == own.Name && c.Version == own.Version }) {
-		checks = append(checks, check{"tables of " + own.Name, "not those of this program", fail, "run orderd migrate"})
+	var checks []check
+	for _, c := range database.Components(own) {
+		i := slices.IndexFunc(installed, func(i schema.Installed) bool { return i.Component == c.Name })
+		if i < 0 {
+			checks = append(checks, check{"tables of " + c.Name, "not installed", fail, "run orderd migrate"})
+			continue
+		}
+		have := "version " + strconv.Itoa(installed[i].Version)
+		var mismatch *schema.VersionError
+		if err := schema.Check(ctx, db.Gorm, c); errors.As(err, &mismatch) {
+			checks = append(checks, check{"tables of " + c.Name, have + ", not those of this program", fail, mismatch.Error()})
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		checks = append(checks, check{"tables of " + c.Name, have, good, ""})
+		pending, err := schema.Plan(ctx, db.Gorm, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pending {
+			checks = append(checks, check{"tables of " + c.Name, fmt.Sprintf("pending: %s", p), warn, remedy(p)})
+		}
 	}
 	return checks, nil
 }
@@ -210,27 +238,4 @@ func variables(ctx context.Context, pool *sql.DB) (map[string]string, error) {
 		found[name] = value
 	}
 	return found, rows.Err()
-}
-
-// component is one installed part.
-type component struct {
-	Name    string `json:"component"`
-	Version int    `json:"version"`
-}
-
-func components(ctx context.Context, pool *sql.DB) ([]component, error) {
-	rows, err := pool.QueryContext(ctx, "SELECT component, version FROM engine_schema ORDER BY component")
-	if err != nil {
-		return nil, fmt.Errorf("ask for what is installed: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	installed := []component{}
-	for rows.Next() {
-		var c component
-		if err := rows.Scan(&c.Name, &c.Version); err != nil {
-			return nil, err
-		}
-		installed = append(installed, c)
-	}
-	return installed, rows.Err()
 }

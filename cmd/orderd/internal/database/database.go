@@ -122,23 +122,40 @@ func Checks() []verify.Check {
 // Close closes the pool.
 func (db *Database) Close() error { return db.Pool.Close() }
 
-// Migrate creates the tables of engine, webhooks, shop, ledger and daemon where they are missing. It may be run again
-// and by several processes at once. own is the daemon's component.
+// Components are what has tables in the database, each before what builds on it. own is the daemon's.
+func Components(own schema.Component) []schema.Component {
+	return []schema.Component{engine.Schema, webhook.Schema, orders.Schema, ledger.Schema, notify.Schema, own}
+}
+
+// Migrate makes the tables of engine, webhooks, shop, ledger and daemon ready for this program, beside running programs
+// of the version before. It may be run again and by several processes at once. own is the daemon's component.
 func (db *Database) Migrate(ctx context.Context, own schema.Component) error {
-	if err := engine.Migrate(ctx, db.Gorm); err != nil {
-		return err
+	return db.each(ctx, own, schema.Migrate)
+}
+
+// Finish is Migrate that also takes the steps which programs of before do not survive.
+func (db *Database) Finish(ctx context.Context, own schema.Component) error {
+	return db.each(ctx, own, schema.Finish)
+}
+
+func (db *Database) each(ctx context.Context, own schema.Component, f func(context.Context, *gorm.DB, schema.Component) error) error {
+	for _, c := range Components(own) {
+		if err := f(ctx, db.Gorm, c); err != nil {
+			return err
+		}
 	}
-	if err := webhook.Migrate(ctx, db.Gorm); err != nil {
-		return err
+	return nil
+}
+
+// Pending is what Migrate and Finish have to do.
+func (db *Database) Pending(ctx context.Context, own schema.Component) ([]schema.Pending, error) {
+	all := []schema.Pending{}
+	for _, c := range Components(own) {
+		some, err := schema.Plan(ctx, db.Gorm, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
 	}
-	if err := orders.Migrate(ctx, db.Gorm); err != nil {
-		return err
-	}
-	if err := ledger.Migrate(ctx, db.Gorm); err != nil {
-		return err
-	}
-	if err := notify.Migrate(ctx, db.Gorm); err != nil {
-		return err
-	}
-	return schema.Migrate(ctx, db.Gorm, own)
+	return all, nil
 }

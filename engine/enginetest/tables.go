@@ -1,0 +1,71 @@
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+)
+
+// Tables describes the tables of a database by name: a line for each column and each key, sorted, so that two
+// databases of one kind can be compared, however their tables came about.
+func Tables(tb testing.TB, db *gorm.DB) map[string][]string {
+	tb.Helper()
+	columns := `SELECT table_name, CONCAT('column ', column_name, ': ', column_type, ' ', is_nullable, ' ', COALESCE(column_default, 'NULL'), ' ',
+		COALESCE(collation_name, ''), ' ', extra) FROM information_schema.columns WHERE table_schema = DATABASE()`
+	keys := `SELECT table_name, index_name, non_unique = 0, column_name FROM information_schema.statistics
+		WHERE table_schema = DATABASE() ORDER BY table_name, index_name, seq_in_index`
+	if db.Name() == "sqlite" {
+		columns = `SELECT m.name, 'column ' || c.name || ': ' || c.type || ' ' || c."notnull" || ' ' || COALESCE(c.dflt_value, 'NULL') || ' ' || c.pk
+			FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`
+		keys = `SELECT m.name, REPLACE(l.name, m.name || '_', ''), l."unique", i.name
+			FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_info(l.name) i WHERE m.type = 'table' ORDER BY m.name, l.name, i.seqno`
+	}
+	tables := map[string][]string{}
+	scan(tb, db, columns, 2, func(row []string) { tables[row[0]] = append(tables[row[0]], row[1]) })
+	byKey := map[[2]string][]string{}
+	scan(tb, db, keys, 4, func(row []string) {
+		kind := "key "
+		if row[2] == "1" {
+			kind = "unique key "
+		}
+		at := [2]string{row[0], kind + row[1]}
+		byKey[at] = append(byKey[at], row[3])
+	})
+	for at, columns := range byKey {
+		tables[at[0]] = append(tables[at[0]], fmt.Sprintf("%s: %s", at[1], strings.Join(columns, " ")))
+	}
+	for _, lines := range tables {
+		slices.Sort(lines)
+	}
+	return tables
+}
+
+func scan(tb testing.TB, db *gorm.DB, query string, columns int, f func([]string)) {
+	tb.Helper()
+	rows, err := db.Raw(query).Rows()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() {
+		if err := rows.Close(); err != nil {
+			tb.Fatal(err)
+		}
+	}()
+	for rows.Next() {
+		row := make([]string, columns)
+		into := make([]any, columns)
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			tb.Fatal(err)
+		}
+		f(row)
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatal(err)
+	}
+}
