@@ -2,11 +2,14 @@ package enginetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/schema"
 )
 
 // Tables describes the tables of a database by name: a line for each column and each key, sorted, so that two
@@ -68,4 +71,50 @@ func scan(tb testing.TB, db *gorm.DB, query string, columns int, f func([]string
 	if err := rows.Err(); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// Steps proves that the steps of a component lead to its tables: on each kind of database it creates the component's
+// first tables from their frozen SQL, takes all steps, and compares what is there with a fresh database.
+func Steps(t *testing.T, c schema.Component, first string) {
+	t.Helper()
+	if len(c.Steps) == 0 {
+		t.Fatalf("%s has no steps", c.Name)
+	}
+	Databases(t, func(t *testing.T, db *gorm.DB) {
+		then := schema.Component{Name: c.Name, Version: c.Steps[0].To - 1, DDL: first}
+		installed := func(cs ...schema.Component) map[string][]string {
+			if err := Bare(db); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range cs {
+				if err := schema.Finish(t.Context(), db, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return Tables(t, db)
+		}
+		fresh, stepped := installed(c), installed(then, c)
+		for _, table := range slices.Sorted(maps.Keys(fresh)) {
+			if !slices.Equal(fresh[table], stepped[table]) {
+				t.Errorf("the table %s is, after its steps,\n%s\nbut in a fresh database\n%s", table,
+					strings.Join(stepped[table], "\n"), strings.Join(fresh[table], "\n"))
+			}
+		}
+		for table := range stepped {
+			if fresh[table] == nil {
+				t.Errorf("the steps leave the table %s, which a fresh database has not", table)
+			}
+		}
+	})
+}
+
+// Bare drops all tables of a database, the engine's included.
+func Bare(db *gorm.DB) error {
+	tables, err := db.Migrator().GetTables()
+	for _, table := range tables {
+		if err := db.Migrator().DropTable(table); err != nil {
+			return err
+		}
+	}
+	return err
 }

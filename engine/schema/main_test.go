@@ -18,11 +18,7 @@ var ctx = context.Background()
 
 // bare empties a database that enginetest has prepared.
 func bare(t *testing.T, db *gorm.DB) *gorm.DB {
-	tables, err := db.Migrator().GetTables()
-	require.NoError(t, err)
-	for _, table := range tables {
-		require.NoError(t, db.Exec("DROP TABLE `"+table+"`").Error)
-	}
+	require.NoError(t, enginetest.Bare(db))
 	return db
 }
 
