@@ -225,11 +225,12 @@ func lookAt(ctx context.Context, db *gorm.DB, table string) (columns []string, k
 	keys = map[string]key{}
 	err = each(ctx, db, keysOf, []any{table}, func(scan func(...any) error) error {
 		var name, column string
-		var k key
-		if err := scan(&name, &k.unique, &column); err != nil {
+		var unique bool
+		if err := scan(&name, &unique, &column); err != nil {
 			return err
 		}
-		k.columns = append(keys[name].columns, column)
+		k := keys[name]
+		k.unique, k.columns = unique, append(k.columns, column)
 		keys[name] = k
 		return nil
 	})

@@ -84,7 +84,7 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	if err := writer.Ping(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}
-	db, err := gorm.Open(dialector{&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers}}}, gormConfig)
+	db, err := gorm.Open(&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers}}, gormConfig)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}

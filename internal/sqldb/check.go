@@ -56,7 +56,7 @@ func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 			break
 		}
 		if !t.Equal(want) {
-			problem("times are not read as UTC: set loc=UTC in the DSN of the engine's handle; other handles of the program may keep theirs, "+
+			problem("times are not read as UTC: set loc=UTC in the DSN of the engine's handle; other handles of the program may keep theirs, " +
 				"and DATETIME columns that hold local time are read by engine/localtime")
 			break
 		}

@@ -250,7 +250,7 @@ func affinity(declared string) string {
 		return "text"
 	case t == "", has("BLOB"):
 		return "blob"
-	case has("REAL", "FLOA", "DOUB"):
+	case has("REAL", "FLOA", "DOUB"): //nolint:misspell // so SQLite has it: https://www.sqlite.org/datatype3.html#determination_of_column_affinity
 		return "real"
 	}
 	return "numeric"
