@@ -236,7 +236,6 @@ func TestADatabaseInUseIsMigratedAndTakenOver(t *testing.T) {
 		next = d.storm(next, parcels(5), today)
 		shut(t, today) // journals its attempts
 		today = d.program(db)
-		defer shut(t, today)
 		d.answers.Check(t, db)
 		assert.Empty(t, d.verified().Findings)
 		for n := range next {
@@ -249,6 +248,7 @@ func TestADatabaseInUseIsMigratedAndTakenOver(t *testing.T) {
 				}
 			}
 		}
+		shut(t, today) // and writes its journal no more
 		d.damageIsFound()
 	})
 }
