@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -71,6 +72,21 @@ type pointerTable struct {
 	Version int32     `gorm:"<-:create" engine:"version"`
 }
 
+type status string
+
+// nullTable could have no state, says its column.
+type nullTable struct {
+	ID      sql.NullString `gorm:"primaryKey;size:64" engine:"id"`
+	Status  sql.NullString `gorm:"<-:create;size:16" engine:"state"`
+	Version uint64         `gorm:"<-:create" engine:"version"`
+}
+
+type namedTable struct {
+	ID      int64  `gorm:"primaryKey;autoIncrement:false" engine:"id"`
+	Status  status `gorm:"<-:create;size:16" engine:"state"`
+	Version uint   `gorm:"<-:create" engine:"version"`
+}
+
 func ships[S any](t testing.TB, name string, stored map[engine.State]any, exclusive bool) *engine.Machine[S] {
 	t.Helper()
 	m, err := engine.NewMachine(shipsOf[S](name, stored, exclusive))
@@ -120,6 +136,8 @@ func fleets() []fleet {
 			"Value and Scan, unsigned", "CREATE TABLE %s (id BIGINT UNSIGNED PRIMARY KEY, status VARCHAR(20) NOT NULL, version INT UNSIGNED NOT NULL)",
 			driveFleet(func(n int) *codedTable { return &codedTable{ID: uint64(n)} }, codedStates, true),
 		},
+		{"NullString", "", driveFleet(func(n int) *nullTable { return &nullTable{ID: sql.NullString{String: fmt.Sprint(n), Valid: true}} }, enumStates, true)},
+		{"a named type and names", "", driveFleet(func(n int) *namedTable { return &namedTable{ID: int64(n)} }, nil, true)},
 		{"a pointer, UUID", "", driveFleet(func(n int) *pointerTable {
 			return &pointerTable{ID: uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, n))}
 		}, enumStates, false)},
@@ -143,6 +161,8 @@ func (shipTable) TableName() string    { return "fleet" }
 func (enumTable) TableName() string    { return "fleet" }
 func (codedTable) TableName() string   { return "fleet" }
 func (pointerTable) TableName() string { return "fleet" }
+func (nullTable) TableName() string    { return "fleet" }
+func (namedTable) TableName() string   { return "fleet" }
 
 func driveFleet[S any](row func(n int) *S, stored map[engine.State]any, exclusive bool) func(*testing.T, *gorm.DB, fleet) {
 	return func(t *testing.T, db *gorm.DB, f fleet) {
@@ -189,7 +209,11 @@ func driveFleet[S any](row func(n int) *S, stored map[engine.State]any, exclusiv
 		var counts []int64
 		for _, s := range []engine.State{"open", "sailing", "sunk"} {
 			var n int64
-			if err := db.Table("fleet").Where("status = ?", stored[s]).Count(&n).Error; err != nil {
+			var holds any = string(s)
+			if value, mapped := stored[s]; mapped {
+				holds = value
+			}
+			if err := db.Table("fleet").Where("status = ?", holds).Count(&n).Error; err != nil {
 				t.Fatal(err)
 			}
 			counts = append(counts, n)
