@@ -50,16 +50,17 @@ func (r *rowType) makesKeys() bool { return r.ids.auto || r.createHook }
 func insertUnborn(ctx context.Context, tx *sqldb.Tx, w *world, s *subject) error {
 	mv, row := s.moves[0], s.m.row // there is no other: nobody else knows its name
 	planned := row.copyRow(s.row)
-	if err := row.insert(ctx, tx, w, []*subject{s}); err != nil {
-		return err
+	err := row.insert(ctx, tx, w, []*subject{s})
+	var id string
+	if err == nil {
+		id, err = row.ids.of(s.row)
 	}
-	id, err := row.ids.of(s.row)
 	if err == nil && id == "" {
-		err = errors.New("the INSERT has made no key for the row: let the column be AUTO_INCREMENT (on SQLite INTEGER PRIMARY KEY), or a hook " +
+		err = errors.New("it has made none: let the column be AUTO_INCREMENT (on SQLite INTEGER PRIMARY KEY), or a hook " +
 			"BeforeCreate set it, or give Create a row with a key")
 	}
 	if err != nil {
-		return fmt.Errorf("table %s, column %s: %w", row.table, row.id.DBName, err)
+		return fmt.Errorf("table %s, whose INSERT makes the key %s: %w", row.table, row.id.DBName, err)
 	}
 	if w.born == nil {
 		w.born = map[string]*move{}
