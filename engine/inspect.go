@@ -413,4 +413,9 @@ func (r *rowType) learnTable(info sqldb.TableInfo) {
 	if c := info.Column(r.version.DBName); c != nil {
 		r.nullableVersion = c.Nullable
 	}
+	for _, c := range info.Columns {
+		if c.OnUpdate {
+			r.setByDatabase = append(r.setByDatabase, c.Name)
+		}
+	}
 }

@@ -105,34 +105,54 @@ func checkRequest(r Request) error {
 	if err := checkAsked(r.Key); err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name, value string
-		max         int
-		unit        string
-	}{
-		{"ID", r.ID, 128, "bytes"},
+	if r.ID != "" || r.row == nil { // the database may make the key of a new row
+		if err := checkID(r.ID); err != nil {
+			return err
+		}
+	}
+	for _, f := range []text{
 		{"Actor", r.Actor, 190, "characters"},
 		{"Reason", r.Reason, 1000, "characters"},
 		{"Lane", r.Lane, 128, "bytes"},
 		{"Token", r.Token, 128, "bytes"},
 	} {
-		size := len(f.value)
-		if f.unit == "characters" {
-			size = utf8.RuneCountInString(f.value)
-		}
-		switch {
-		case f.name == "ID" && f.value == "" && r.row == nil:
-			return &RequestError{Field: f.name, Problem: "is empty"}
-		case size > f.max:
-			return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d %s, at most %d", size, f.unit, f.max)}
-		case !utf8.ValidString(f.value):
-			return &RequestError{Field: f.name, Problem: "is not valid UTF-8"}
-		case strings.ContainsFunc(f.value, isControl):
-			return &RequestError{Field: f.name, Problem: "has control characters"}
+		if err := f.check(); err != nil {
+			return err
 		}
 	}
 	if r.IfVersion < 0 {
 		return &RequestError{Field: "IfVersion", Problem: "is negative"}
+	}
+	return nil
+}
+
+// checkID checks an id of a subject.
+func checkID(id string) error {
+	if id == "" {
+		return &RequestError{Field: "ID", Problem: "is empty"}
+	}
+	return text{"ID", id, 128, "bytes"}.check()
+}
+
+// text is a field of a request.
+type text struct {
+	name, value string
+	max         int
+	unit        string
+}
+
+func (f text) check() error {
+	size := len(f.value)
+	if f.unit == "characters" {
+		size = utf8.RuneCountInString(f.value)
+	}
+	switch {
+	case size > f.max:
+		return &RequestError{Field: f.name, Problem: fmt.Sprintf("has %d %s, at most %d", size, f.unit, f.max)}
+	case !utf8.ValidString(f.value):
+		return &RequestError{Field: f.name, Problem: "is not valid UTF-8"}
+	case strings.ContainsFunc(f.value, isControl):
+		return &RequestError{Field: f.name, Problem: "has control characters"}
 	}
 	return nil
 }

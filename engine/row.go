@@ -34,7 +34,8 @@ type rowType struct {
 	creatable  []*schema.Field // columns that a creation gives
 	createHook bool            // a hook may change a row on its way into the database
 
-	nullableVersion bool // the table's version may be NULL, which is 0; known once New has looked
+	nullableVersion bool     // the table's version may be NULL, which is 0; known once New has looked
+	setByDatabase   []string // columns that the database sets with each update (ON UPDATE); known then
 
 	selects selects
 	hashed  hashed
@@ -42,8 +43,7 @@ type rowType struct {
 	// What needs the row's Go type.
 	newRow  func() any
 	copyRow func(any) any
-	find    func(*gorm.DB) ([]any, error)
-	query   func(*gorm.DB) *gorm.DB // what find runs, on a handle for dry runs
+	query   func(*gorm.DB) *gorm.DB // what gorm reads rows with, on a handle for dry runs
 	create  func(*gorm.DB, []any) error
 
 	rebind func(schema.Namer) (*rowType, error) // the same for another naming strategy
@@ -74,17 +74,6 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 				pointers.apart(reflect.ValueOf(&c).Elem(), false)
 			}
 			return &c
-		},
-		find: func(db *gorm.DB) ([]any, error) {
-			var rows []*S
-			if err := db.Find(&rows).Error; err != nil {
-				return nil, err
-			}
-			out := make([]any, len(rows))
-			for i, row := range rows {
-				out[i] = row
-			}
-			return out, nil
 		},
 		create: func(db *gorm.DB, rows []any) error {
 			typed := make([]*S, len(rows))
@@ -185,16 +174,6 @@ func (r *rowType) trust(names stateNames) error {
 		}
 	}
 	return errors.Join(mistakes...)
-}
-
-// unadopted reads rows that the engine has not adopted yet, in the order of their ids, from the one
-// after last on.
-func (r *rowType) unadopted(db *gorm.DB, last string, limit int) ([]any, error) {
-	db = db.Table(r.table).Where(clause.Eq{Column: clause.Column{Name: r.version.DBName}, Value: 0})
-	if key, ok := r.key(last); ok {
-		db = db.Where(clause.Gt{Column: clause.Column{Name: r.id.DBName}, Value: key})
-	}
-	return r.find(db.Order(clause.OrderByColumn{Column: clause.Column{Name: r.id.DBName}}).Limit(limit))
 }
 
 // key is an id as the database's own type; false if it cannot be one.

@@ -96,7 +96,7 @@ func moveScript(w *world) (sqldb.Script, error) {
 			t := s.m.row
 			updates = append(updates, sqldb.Update{
 				Table: t.table, ID: t.id.DBName, State: t.state.DBName, Version: t.version.DBName, Columns: columns,
-				Where: t.selects.where, Args: t.selects.args,
+				NullVersion: t.nullableVersion, Where: t.selects.where, Args: t.selects.args,
 			})
 		}
 		updates[i].Rows = append(updates[i].Rows, row)

@@ -233,6 +233,7 @@ var free = map[string]string{
 	"Engine.Close": setsUp, "Engine.Committed": "tells observers",
 	"Engine.ApplyTx":      "the COMMIT is the caller's",
 	"Engine.Adopt":        "answers with a number, and is repeated until there is nothing left",
+	"Engine.AdoptAll":     "as Adopt",
 	"Engine.TrimAttempts": "answers with a number, and is repeated until there is nothing left",
 }
 

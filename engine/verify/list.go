@@ -30,6 +30,9 @@ func (w *walk) lists() []list {
 
 func (l list) selecting(conditions ...string) string {
 	query := `SELECT ` + l.column + ` FROM ` + l.from
+	if l.table != nil {
+		conditions = append([]string{l.column + ` IS NOT NULL`}, conditions...)
+	}
 	if l.machine != nil {
 		conditions = append([]string{`machine = ?`}, conditions...)
 	}

@@ -24,6 +24,13 @@ type Update struct {
 	Columns                   []string // further columns, the same for all rows
 	Rows                      []UpdateRow
 
+	// NullVersion says that a version may be NULL, which is 0.
+	NullVersion bool
+
+	// Keep names columns that stay as they are although the database would set them with each update
+	// (ON UPDATE CURRENT_TIMESTAMP).
+	Keep []string
+
 	// Where is a further condition, in SQL, that all rows have to meet, with its arguments.
 	Where string
 	Args  []any
@@ -107,6 +114,7 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 		b.WriteString(", " + quote(column) + " = " + u.before(column, "") + "?")
 		args = append(args, r.Values[i])
 	}
+	b.WriteString(u.kept())
 	state, from, end := quote(u.State), "", ""
 	if d == MySQL {
 		state, from, end = u.compared([]UpdateRow{r})
@@ -114,7 +122,7 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + state + " = " + from + "?" + end)
 	args = append(args, r.ID, r.From)
 	if u.Version != "" {
-		b.WriteString(" AND " + quote(u.Version) + " = ?")
+		b.WriteString(" AND " + u.version("") + " = ?")
 		args = append(args, r.Version)
 	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
@@ -123,6 +131,23 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	}
 	b.WriteString(u.where())
 	return b.String(), append(args, u.Args...)
+}
+
+// version is the version of a row that a statement meets, in a table of a name.
+func (u Update) version(table string) string {
+	if u.NullVersion {
+		return "COALESCE(" + table + quote(u.Version) + ", 0)"
+	}
+	return table + quote(u.Version)
+}
+
+// kept sets the columns that stay as they are.
+func (u Update) kept() string {
+	var b strings.Builder
+	for _, column := range u.Keep {
+		b.WriteString(", " + quote(column) + " = " + quote(column))
+	}
+	return b.String()
 }
 
 func (u Update) where() string {
@@ -150,11 +175,12 @@ func (u Update) manySQLite(rows []UpdateRow) (string, []any) {
 	for i, column := range u.Columns {
 		fmt.Fprintf(&b, ", %s = %sv.column%d", quote(column), u.before(column, "t."), 6+i)
 	}
+	b.WriteString(u.kept())
 	row := "(" + placeholders(5+len(u.Columns)) + ")"
 	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2",
 		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State))
 	if u.Version != "" {
-		fmt.Fprintf(&b, " AND t.%s = v.column3", quote(u.Version))
+		fmt.Fprintf(&b, " AND %s = v.column3", u.version("t."))
 	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
 		fmt.Fprintf(&b, " AND (t.%s OR %sv.column%d >= 0)", quote(u.Free), u.before(u.Sum, "t."), 6+i)
@@ -178,13 +204,14 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c.text("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ")
 	c.value(func(r UpdateRow) any { return r.To })
 	if u.Version != "" {
-		c.text(", " + quote(u.Version) + " = " + quote(u.Version) + " + ")
+		c.text(", " + quote(u.Version) + " = " + u.version("") + " + ")
 		c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
 	}
 	for i, column := range u.Columns {
 		c.text(", " + quote(column) + " = " + u.before(column, ""))
 		c.value(func(r UpdateRow) any { return r.Values[i] })
 	}
+	c.text(u.kept())
 	state, from, end := u.compared(rows)
 	c.text(" WHERE " + c.id + " IN (" + placeholders(len(rows)) + ") AND " + state + " = " + from)
 	for _, r := range rows {
@@ -193,7 +220,7 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c.value(func(r UpdateRow) any { return r.From })
 	c.text(end)
 	if u.Version != "" {
-		c.text(" AND " + quote(u.Version) + " = ")
+		c.text(" AND " + u.version("") + " = ")
 		c.value(func(r UpdateRow) any { return r.Version })
 	}
 	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
