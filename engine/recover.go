@@ -102,12 +102,7 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	case errors.Is(err, errUnderWay):
 		return e.again(ctx, b, 1)
 	case lostRace(err):
-		e.contest.lost(r.w)
-		b.lock = true // decide on locked rows from now on: progress is certain
-		if parts := b.aside(); parts != nil {
-			return parts
-		}
-		return e.again(ctx, b, 1)
+		return e.lost(ctx, b, r, err)
 	case class == dberr.Duplicate && b.duplicates < duplicatesMax:
 		b.duplicates++
 		b.lock = true // a twin's key or subject, which the next read will show
@@ -125,6 +120,30 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	}
 	b.failAll(err)
 	return nil
+}
+
+// lost goes on after a lost race, on locked rows: there progress is certain, and a miss is no race. Every race that
+// was lost without locks gets such a try.
+func (e *Engine) lost(ctx context.Context, b *batch, r *round, err error) []*batch {
+	e.contest.lost(r.w)
+	b.lock = true
+	if parts := b.aside(); parts != nil {
+		return parts
+	}
+	if r.w.lock == lockNothing {
+		b.tries = min(b.tries, e.cfg.Tries-2)
+		return e.again(ctx, b, 1)
+	}
+	if m, ok := errors.AsType[*missedError](err); ok {
+		switch {
+		case len(b.items) > 1:
+			return b.halves()
+		case m.fault != nil:
+			b.failAll(m.fault)
+			return nil
+		}
+	}
+	return e.again(ctx, b, 1)
 }
 
 // without runs the others as a batch and each culprit alone, where nobody else's doing can be what it

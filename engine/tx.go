@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -167,6 +168,10 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		}
 	}
 	if lostRace(last) {
+		if m, ok := errors.AsType[*missedError](last); ok && m.fault != nil {
+			it.reject(fmt.Errorf("write: %w", m.fault))
+			return nil
+		}
 		tx.RunAgain(last)
 		it.finish(Result{Outcome: Conflict, Detail: LostRace, RetryAfter: retryAfter(Conflict, LostRace)})
 		return nil

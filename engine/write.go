@@ -60,7 +60,7 @@ func write(ctx context.Context, tx *sqldb.Tx, w *world) error {
 		return err
 	}
 	if err := tx.Play(ctx, script); err != nil {
-		return err
+		return missed(ctx, tx, w, err)
 	}
 	if err := insertSubjects(ctx, tx, w); err != nil {
 		return err
