@@ -1,6 +1,9 @@
 package engine
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // classify says why an event without an edge from here is already done, too late, too early or
 // wrong, from the subject's past and the machine's reachability. What is already done must be the same
@@ -56,12 +59,20 @@ func (it *item) sameAs(t *Transition) bool {
 // a new request, never a repeat: it can only be too late or too early.
 func judge(m *machine, ev Event, state State, past []Transition) (Outcome, Detail, *Transition) {
 	spec := m.events[ev]
+	found, first, adopted := foundIn(past, state)
+	declared := adopted && slices.Contains(m.graph.adopted[found], ev)
 	if !spec.needsIdentity() {
 		if done := lastOf(past, ev); done != nil {
 			if entered := entry(past, state); entered != nil && entered.Version == done.Version {
 				return Already, SameState, done
 			}
 			return Already, Superseded, done
+		}
+		if declared {
+			if state == found && (first == nil || entry(past, state) == first) && leads(m, ev, state) {
+				return Already, SameState, first
+			}
+			return Already, Superseded, first
 		}
 		if entered := entry(past, state); leads(m, ev, state) {
 			if spec.CountsOther {
@@ -71,6 +82,8 @@ func judge(m *machine, ev Event, state State, past []Transition) (Outcome, Detai
 		}
 	} else if left := leftFrom(m, ev, past); left != nil {
 		return Stale, Passed, left
+	} else if declared {
+		return Stale, Passed, first
 	}
 	if m.graph.reaches(state, ev) {
 		return Early, "", nil
@@ -78,7 +91,22 @@ func judge(m *machine, ev Event, state State, past []Transition) (Outcome, Detai
 	if closed, passed := closing(m, ev, state, past); passed {
 		return Stale, Passed, closed
 	}
+	if adopted && m.graph.mustHaveReached(found, ev) {
+		return Stale, Passed, first
+	}
 	return Illegal, NoPath, nil
+}
+
+// foundIn is the state in which the engine found a subject that it did not create, and its adoption, nil if the row
+// is not adopted yet.
+func foundIn(past []Transition, state State) (found State, first *Transition, adopted bool) {
+	switch {
+	case len(past) == 0:
+		return state, nil, true
+	case past[0].Event == eventAdopt && past[0].From == "":
+		return past[0].To, &past[0], true
+	}
+	return "", nil, false
 }
 
 // lastOf is the latest transition of an event.

@@ -30,6 +30,13 @@ type Definition[S any] struct {
 	// else has changed. Columns that Exec actions or others write as well are left out: their fields are
 	// tagged `engine:"shared"`. A row type whose stored values the engine cannot foresee is refused.
 	Exclusive bool
+
+	// Adopted says of rows that were in a state before the engine came which events they have gone through, such as
+	// "shipped": {"pay"}. A late duplicate of one of those is then already/superseded (or same_state where the event leads to the
+	// state and the row is still in it), and stale/passed where the event needs identity. Their input is not known:
+	// a request that has one, and no such need, is conflict/input_differs. What every path to the state has gone through need not be
+	// said: such events are stale/passed.
+	Adopted map[State][]Event
 }
 
 // Spec says what kind of event it is.

@@ -20,6 +20,8 @@ type DescribedState struct {
 	Name    State `json:"name"`
 	Initial bool  `json:"initial"` // a creating edge leads here
 	Final   bool  `json:"final"`   // no edge leaves
+
+	Adopted []Event `json:"adopted,omitempty"` // what a row has gone through that was found in it, sorted
 }
 
 // DescribedEvent is one event of a described machine.

@@ -10,25 +10,51 @@ type graph struct {
 	from map[Event][]State        // from-states of an event, without creation
 	to   map[Event][]State        // its targets, creation included
 	all  map[State]map[State]bool // states reachable in any number of steps, the state itself included
+
+	starts  []State           // where subjects begin: targets of creation, or else what no edge of another state leads to
+	adopted map[State][]Event // what rows have gone through that were found in a state
 }
 
 func newGraph(d Description) *graph {
 	g := &graph{
 		next: map[State][]State{}, from: map[Event][]State{}, to: map[Event][]State{},
-		all: map[State]map[State]bool{},
+		all: map[State]map[State]bool{}, adopted: map[State][]Event{},
 	}
+	entered := map[State]bool{}
 	for _, e := range d.Edges {
 		g.to[e.Event] = appendNew(g.to[e.Event], e.To)
 		if e.From != "" {
 			g.from[e.Event] = appendNew(g.from[e.Event], e.From)
 			g.next[e.From] = appendNew(g.next[e.From], e.To)
+			entered[e.To] = entered[e.To] || e.From != e.To
+		} else {
+			g.starts = appendNew(g.starts, e.To)
 		}
 	}
+	created := len(g.starts) > 0
 	for _, s := range d.States {
 		g.states = append(g.states, s.Name)
 		g.all[s.Name] = g.walk(s.Name)
+		g.adopted[s.Name] = s.Adopted
+		if !created && !entered[s.Name] {
+			g.starts = append(g.starts, s.Name)
+		}
 	}
 	return g
+}
+
+// mustHaveReached reports whether a row in s has been in a state from which e could be reached, however it came
+// there: every start that leads to s reaches e.
+func (g *graph) mustHaveReached(s State, e Event) bool {
+	led := false
+	for _, start := range g.starts {
+		if g.all[start][s] {
+			if led = g.reaches(start, e); !led {
+				return false
+			}
+		}
+	}
+	return led
 }
 
 func appendNew(states []State, s State) []State {

@@ -223,7 +223,18 @@ func (b *builder[S]) describe(all []*edge) Description {
 		note(e.to)
 	}
 	for _, s := range order {
-		d.States = append(d.States, DescribedState{Name: s, Initial: initial[s], Final: !leaves[s]})
+		adopted := slices.Compact(slices.Sorted(slices.Values(b.def.Adopted[s])))
+		d.States = append(d.States, DescribedState{Name: s, Initial: initial[s], Final: !leaves[s], Adopted: adopted})
+	}
+	for _, s := range slices.Sorted(maps.Keys(b.def.Adopted)) {
+		if !slices.Contains(order, s) {
+			b.mistake("Adopted: no edge has the state %q", s)
+		}
+		for _, ev := range b.def.Adopted[s] {
+			if b.m.events[ev] == nil {
+				b.mistake("Adopted: state %q: event %q is not declared in Events", s, ev)
+			}
+		}
 	}
 	for _, ev := range slices.Sorted(maps.Keys(b.m.events)) {
 		spec := b.m.events[ev]
