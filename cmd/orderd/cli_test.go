@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/cmd/orderd/internal/cli"
+	"example.com/orderd/engine/sqlitedb"
 )
 
 // binary is the built program in a directory of its own.
@@ -345,6 +346,25 @@ func TestDoctorAndMachineCheck(t *testing.T) {
 	text := func(checks any) string { all, _ := json.Marshal(checks); return string(all) }
 	require.Contains(t, text(checks), "synchronous")
 	require.Contains(t, text(checks), "tables of orderd")
+	require.Contains(t, text(checks), "tables of machines")
+	planted := func(sql string) (stdout string, code int) {
+		db, err := sqlitedb.Open(filepath.Join(b.dir, "shop.db"))
+		require.NoError(t, err)
+		require.NoError(t, db.Exec(sql).Error)
+		pool, err := db.DB()
+		require.NoError(t, err)
+		require.NoError(t, pool.Close())
+		stdout, _, code = b.run("doctor")
+		return stdout, code
+	}
+	stdout, code := planted("CREATE TRIGGER audit AFTER UPDATE ON orders BEGIN SELECT 1; END")
+	require.Equal(t, 0, code)
+	require.Regexp(t, `warning +table orders +the trigger audit`, stdout)
+	stdout, code = planted("ALTER TABLE payments RENAME TO payments_old")
+	require.Equal(t, cli.ExitNo, code)
+	require.Regexp(t, `failure +table payments +the table does not exist`, stdout)
+	_, code = planted("ALTER TABLE payments_old RENAME TO payments")
+	require.Equal(t, 0, code)
 
 	r := b.start("dev")
 	code, log := r.stop()

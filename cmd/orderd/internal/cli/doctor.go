@@ -124,7 +124,29 @@ func tables(ctx context.Context, db *database.Database, own schema.Component) ([
 			checks = append(checks, check{"tables of " + c.Name, fmt.Sprintf("pending: %s", p), warn, remedy(p)})
 		}
 	}
-	return checks, nil
+	return append(checks, subjects(ctx, db)...), nil
+}
+
+// subjects looks at the tables of what the machines drive. A database whose settings are refused is not looked at:
+// that has been said.
+func subjects(ctx context.Context, db *database.Database) []check {
+	machines := database.Machines()
+	in, err := engine.Inspect(ctx, db.Gorm, machines...)
+	if err != nil {
+		return nil
+	}
+	if len(in.Findings) == 0 {
+		return []check{{"tables of machines", fmt.Sprintf("%d, as needed", len(machines)), good, ""}}
+	}
+	var all []check
+	for _, f := range in.Findings {
+		verdict := warn
+		if f.Severity == engine.SeverityRefuse {
+			verdict = fail
+		}
+		all = append(all, check{strings.Trim("table "+f.Table+"."+f.Column, "."), f.Problem, verdict, f.Remedy})
+	}
+	return all
 }
 
 func examineSQLite(ctx context.Context, pool *sql.DB) ([]check, error) {
