@@ -284,13 +284,7 @@ func (l *looking) state() {
 	column, text := c.Name, sqldb.VarcharOf(longest)
 	switch {
 	case l.row.states.numbers():
-		severity := SeverityRefuse
-		if slices.Contains(textKinds, c.Kind) || slices.Contains(numberKinds, c.Kind) {
-			severity = SeverityWarn // the condition holds, but by a conversion of each row
-		}
-		if !slices.Contains(integerKinds, c.Kind) {
-			l.add(severity, column, l.modify(column, "BIGINT"+notNull(c)), "%s does not hold numbers as such, and the states are stored as numbers", c.Type)
-		}
+		l.stateNumbers(c)
 		return
 	case c.Kind == "enum":
 		var missing []string
