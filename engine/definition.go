@@ -42,7 +42,7 @@ type Definition[S any] struct {
 // Spec says what kind of event it is.
 type Spec struct {
 	// Input is a value of the type that requests carry, or nil. Requests are decoded into the type
-	// strictly; a method Validate() error on it is called. Whether two requests are the same is told by
+	// strictly; a method Validate() error on it is called, which may name the field as a *RequestError. Whether two requests are the same is told by
 	// the JSON of their inputs, so the type must be fixed throughout: no any and no json.RawMessage. Times
 	// are made UTC microseconds. Floats are what a float64 can hold; a json.Number is as it was written. A
 	// type with its own MarshalJSON has to give equal values equal JSON.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/internal/sqldb"
@@ -74,19 +76,24 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// RequestError says which part of a request is malformed. It matches ErrBadRequest.
+// RequestError says which part of what a caller asks is malformed: a request, its input, a filter. It matches
+// ErrBadRequest.
 type RequestError struct {
-	Field   string // of Request, such as "Key.Seq" or "Input"
+	Field   string // of Request, such as "Key.Seq"; or of input or filter as the caller wrote it: "items[3].quantity"
 	Problem string
 	Cause   error // may be nil
 }
 
-// Error names the field and the problem.
+// Error names the field and the problem: with a field of Request it is a sentence.
 func (e *RequestError) Error() string {
-	if e.Cause != nil {
-		return fmt.Sprintf("%s %s: %v", e.Field, e.Problem, e.Cause)
+	text := e.Field + ": " + e.Problem
+	if first, _ := utf8.DecodeRuneInString(e.Field); unicode.IsUpper(first) {
+		text = e.Field + " " + e.Problem
 	}
-	return e.Field + " " + e.Problem
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %v", text, e.Cause)
+	}
+	return text
 }
 
 // Unwrap gives ErrBadRequest and the cause.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -47,6 +48,9 @@ func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err er
 	}
 	s.shape.utc(target.Elem())
 	if err := validate(target); err != nil {
+		if _, says := errors.AsType[*RequestError](err); says { // which field of the input it is
+			return nil, nil, err
+		}
 		return nil, nil, &RequestError{Field: "Input", Problem: "is not valid", Cause: err}
 	}
 	if canonical, err = encode(target); err != nil {

@@ -15,11 +15,15 @@ type PaymentFilter struct {
 	Cursor   string         // a page's NextCursor; "" begins
 }
 
-// Payments lists payments, newest first. A wrong filter, limit or cursor is a *BadInput.
+// Payments lists payments, newest first. A wrong filter, limit or cursor is an *engine.RequestError.
 func (s *Shop) Payments(ctx context.Context, f PaymentFilter) (PaymentPage, error) {
+	if err := s.checkStates(MachinePayment, f.State); err != nil {
+		return PaymentPage{}, err
+	}
 	limit, cursor := f.Limit, f.Cursor
 	f.Limit, f.Cursor = 0, ""
-	if err := s.checkStates(MachinePayment, f.State); err != nil {
+	part, err := newest.Next(cursor, limit, f)
+	if err != nil {
 		return PaymentPage{}, err
 	}
 	q := s.db.WithContext(ctx)
@@ -32,7 +36,7 @@ func (s *Shop) Payments(ctx context.Context, f PaymentFilter) (PaymentPage, erro
 	if len(f.State) > 0 {
 		q = q.Where("status IN ?", f.State)
 	}
-	page, err := list[Payment](q, limit, cursor, f)
+	page, err := list[Payment](q, part)
 	return page, shown(err, "list payments")
 }
 
@@ -51,12 +55,16 @@ var deskReasons = map[DeskReason]bool{
 }
 
 // MoneyDesk lists the facts that wait for a person, newest first. A wrong filter, limit or cursor is
-// a *BadInput.
+// an *engine.RequestError.
 func (s *Shop) MoneyDesk(ctx context.Context, f DeskFilter) (FactPage, error) {
-	limit, cursor := f.Limit, f.Cursor
-	f.Limit, f.Cursor = 0, ""
 	if !deskReasons[f.Reason] {
 		return FactPage{}, bad("reason", "there is no such reason")
+	}
+	limit, cursor := f.Limit, f.Cursor
+	f.Limit, f.Cursor = 0, ""
+	part, err := newest.Next(cursor, limit, f)
+	if err != nil {
+		return FactPage{}, err
 	}
 	q := s.db.WithContext(ctx).Where("status = ?", FactDesk)
 	if f.OrderID != "" {
@@ -68,6 +76,6 @@ func (s *Shop) MoneyDesk(ctx context.Context, f DeskFilter) (FactPage, error) {
 	if f.Reason != "" {
 		q = q.Where("desk_reason = ?", f.Reason)
 	}
-	page, err := list[Fact](q, limit, cursor, f)
+	page, err := list[Fact](q, part)
 	return page, shown(err, "list the money desk")
 }

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/keyset"
 )
 
 // OrderFilter chooses orders; zero fields choose nothing away.
@@ -34,11 +35,15 @@ const (
 )
 
 // Orders lists orders without their items, newest first. A wrong filter, limit or cursor is a
-// *BadInput.
+// *engine.RequestError.
 func (s *Shop) Orders(ctx context.Context, f OrderFilter) (OrderPage, error) {
 	limit, cursor := f.Limit, f.Cursor
 	f.Limit, f.Cursor = 0, ""
 	if err := f.validate(s); err != nil {
+		return OrderPage{}, err
+	}
+	part, err := newest.Next(cursor, limit, f)
+	if err != nil {
 		return OrderPage{}, err
 	}
 	q := s.db.WithContext(ctx)
@@ -51,16 +56,15 @@ func (s *Shop) Orders(ctx context.Context, f OrderFilter) (OrderPage, error) {
 	if !f.CreatedAfter.IsZero() {
 		q = q.Where("created_at > ?", f.CreatedAfter)
 	}
-	var end *anchor
-	var err error
+	var end *Order
 	if f.Query != "" {
-		if q, end, err = search(q, s.searchMax, cursor, f); err != nil {
-			return OrderPage{}, err
+		if q, end, err = search(q, s.searchMax, part, f.Query); err != nil {
+			return OrderPage{}, shown(err, "search orders")
 		}
 	}
-	page, err := list[Order](q, limit, cursor, f)
+	page, err := list[Order](q, part)
 	if err == nil && page.NextCursor == "" && end != nil {
-		page.NextCursor = end.cursor(f)
+		page.NextCursor = part.Cursor(end.place()...)
 	}
 	return page, shown(err, "list orders")
 }
@@ -94,18 +98,13 @@ func (s *Shop) checkStates(machine string, states []engine.State) error {
 
 // search restricts a query to what matches the text of a filter among the first most orders. end is
 // where it stops looking, nil if it looks at everything.
-func search(q *gorm.DB, most int, from string, f OrderFilter) (found *gorm.DB, end *anchor, err error) {
-	text := f.Query
+func search(q *gorm.DB, most int, part keyset.Part, text string) (found *gorm.DB, end *Order, err error) {
 	if strings.HasPrefix(text, "ord_") {
 		return q.Where("id >= ? AND id < ?", text, text+"~"), nil, nil // ids have nothing above the tilde
 	}
-	after, err := parseCursor(from, f)
-	if err != nil {
-		return nil, nil, err
-	}
 	q = q.Session(&gorm.Session{}) // may be built upon twice
 	var last []Order
-	err = older(q, after).Select("created_at", "id").Order("created_at DESC, id DESC").Offset(most - 1).Limit(1).Find(&last).Error
+	err = q.Where(part.Where, part.Args...).Select("created_at", "id").Order(part.Order).Offset(most - 1).Limit(1).Find(&last).Error
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,8 +113,8 @@ func search(q *gorm.DB, most int, from string, f OrderFilter) (found *gorm.DB, e
 	if len(last) == 0 {
 		return found, nil, nil
 	}
-	stop := last[0].anchor()
-	return found.Where("created_at >= ? AND (created_at > ? OR id >= ?)", stop.At, stop.At, stop.ID), &stop, nil
+	stop := last[0]
+	return found.Where("created_at >= ? AND (created_at > ? OR id >= ?)", stop.CreatedAt, stop.CreatedAt, stop.ID), &stop, nil
 }
 
 // shown says what failed, unless it is the caller's input that was wrong.

@@ -26,7 +26,7 @@ type NewOrder struct {
 	Metadata    Metadata `json:"metadata,omitempty"`
 }
 
-// Validate names the first field that is wrong, as a *BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (n NewOrder) Validate() error {
 	if _, known := Exponent(n.Currency); !known {
 		return bad("currency", "want an ISO 4217 code such as EUR")
@@ -81,7 +81,7 @@ func (m Metadata) validate() error {
 }
 
 // Total is what the items cost together, in minor units. A sum of nothing and one beyond AmountMax
-// are refused as a *BadInput.
+// are refused as an *engine.RequestError.
 func (n NewOrder) Total() (int64, error) {
 	var total int64
 	for i, item := range n.Items {

@@ -68,7 +68,7 @@ func TestNewOrderNamesTheFieldThatIsWrong(t *testing.T) {
 			require.NoError(t, err)
 			continue
 		}
-		var wrong *orders.BadInput
+		var wrong *engine.RequestError
 		require.True(t, errors.As(err, &wrong), "%s: %v", c.field, err)
 		require.Equal(t, c.field, wrong.Field, wrong.Problem)
 		require.ErrorIs(t, err, engine.ErrBadRequest)
@@ -115,7 +115,7 @@ func TestPlace(t *testing.T) {
 		_, _, err = r.Place(r.Context(), by, "", n)
 		require.ErrorIs(r, err, engine.ErrBadRequest)
 		_, _, err = r.Place(r.Context(), by, "k2", orders.NewOrder{Currency: "EUR"})
-		var wrong *orders.BadInput
+		var wrong *engine.RequestError
 		require.True(r, errors.As(err, &wrong))
 		require.Equal(r, "items", wrong.Field)
 		_, err = r.Order(r.Context(), "ord_nobody")

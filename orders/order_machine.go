@@ -55,7 +55,7 @@ type Ship struct {
 // shipTextMax bounds the texts of Ship, in bytes.
 const shipTextMax = 190
 
-// Validate names the first field that is wrong, as a *BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (s Ship) Validate() error {
 	if err := CheckText("carrier", s.Carrier, 0, shipTextMax); err != nil {
 		return err

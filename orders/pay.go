@@ -20,7 +20,7 @@ type Pay struct {
 	Payment string `json:"payment,omitempty"`
 }
 
-// Validate names the first field that is wrong, as a *BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (p Pay) Validate() error { return CheckMoney(p.Amount, p.Currency) }
 
 type payCall = engine.Call[Order, Pay]

@@ -36,7 +36,7 @@ type NewPayment struct {
 	Amount   *int64 `json:"amount,omitempty"` // minor units of the order's currency; nil is the rest due
 }
 
-// Validate names the first field that is wrong, as a *BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (n NewPayment) Validate() error {
 	if n.Provider == "" {
 		return bad("provider", "missing")

@@ -9,7 +9,7 @@ import (
 
 // Place creates an order. seq is the caller's own number of the request and must be given. A repeat
 // returns the first order as it is today, with a result that says already/replayed. Malformed input
-// is a *BadInput.
+// is an *engine.RequestError.
 func (s *Shop) Place(ctx context.Context, by Caller, seq string, n NewOrder) (Order, engine.Result, error) {
 	if seq == "" {
 		return Order{}, engine.Result{}, bad("seq", "an order needs a key")

@@ -136,8 +136,7 @@ func (l *legal) requireNoFinding(t *rapid.T) {
 // fine accepts every answer, and nothing that is none.
 func fine(t *rapid.T, err error) {
 	var answer *engine.Error
-	var bad *orders.BadInput
-	if err != nil && !errors.As(err, &answer) && !errors.As(err, &bad) && !errors.Is(err, engine.ErrBadRequest) && !errors.Is(err, once.ErrUnknown) {
+	if err != nil && !errors.As(err, &answer) && !errors.Is(err, engine.ErrBadRequest) && !errors.Is(err, once.ErrUnknown) {
 		t.Fatalf("no answer: %v", err)
 	}
 }

@@ -452,7 +452,7 @@ func TestMessagesAreListedPageByPage(t *testing.T) {
 			{Limit: -1}, {Limit: 201}, {Status: "odd"}, {Cursor: "x"}, {Cursor: "eyJhIjoxfQ"}, {Cursor: strings.Repeat("A", 2000)},
 			{From: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)}, {To: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)},
 		} {
-			if _, err := r.List(t.Context(), f); !errors.Is(err, outbox.ErrBadFilter) {
+			if _, err := r.List(t.Context(), f); !errors.Is(err, engine.ErrBadRequest) {
 				t.Errorf("%+v: %v", f, err)
 			}
 		}
@@ -471,7 +471,7 @@ func TestReplay(t *testing.T) {
 		r.Do(t, "a", "nudge")
 		drain(t, r.Relay)
 		r.clock.Advance(time.Minute)
-		if _, err := r.Replay(t.Context(), outbox.Filter{}, 10); !errors.Is(err, outbox.ErrBadFilter) {
+		if _, err := r.Replay(t.Context(), outbox.Filter{}, 10); !errors.Is(err, engine.ErrBadRequest) {
 			t.Errorf("everything at once: %v", err)
 		}
 		if n, err := r.Replay(t.Context(), outbox.Filter{Machine: ticket.Machine, Subject: "a"}, 10); n != 2 || err != nil {
@@ -510,7 +510,7 @@ func TestParkedMessagesAreReplayed(t *testing.T) {
 		if len(r.in.got) != 3 || len(down.got) != 3 {
 			t.Errorf("%d and %d were received", len(r.in.got), len(down.got))
 		}
-		if _, err := r.Replay(t.Context(), outbox.Filter{Status: outbox.Pending}, 1); !errors.Is(err, outbox.ErrBadFilter) {
+		if _, err := r.Replay(t.Context(), outbox.Filter{Status: outbox.Pending}, 1); !errors.Is(err, engine.ErrBadRequest) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,7 +13,8 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/engine/strictjson"
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/keyset"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -37,11 +36,8 @@ func NewQueue(ctx context.Context, db *gorm.DB, now func() time.Time) (*Queue, e
 	return &Queue{db: d, now: now}, nil
 }
 
-// What may be wrong with what a Queue is asked.
-var (
-	ErrNotFound  = errors.New("outbox: there is no such message")
-	ErrBadFilter = errors.New("outbox: bad filter")
-)
+// ErrNotFound matches when there is nothing with the id that a Queue is asked for.
+var ErrNotFound = errors.New("outbox: there is no such message")
 
 // Filter chooses messages; zero fields choose nothing away.
 type Filter struct {
@@ -60,17 +56,8 @@ type Page struct {
 	NextCursor string // "" at the end
 }
 
-const (
-	limitDefault = 50
-	limitMax     = 200
-	cursorMax    = 1024 // bytes
-)
-
-// cursor is a place in a list: after the message at that place of the queue.
-type cursor struct {
-	At      int64  `json:"a"` // Unix microseconds of next_at
-	Message string `json:"m"`
-}
+// latest is the order of messages: their place in the queue.
+var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128), keyset.Int("version"), keyset.Int("ordinal")}
 
 // Get finds one message.
 func (q *Queue) Get(ctx context.Context, id string) (Message, error) {
@@ -97,24 +84,15 @@ func (q *Queue) Get(ctx context.Context, id string) (Message, error) {
 // List lists messages by their place in the queue, the latest first. That is when a message was sent,
 // or parked, or is tried next.
 func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
-	limit := cmp.Or(f.Limit, limitDefault)
-	if limit < 1 || limit > limitMax {
-		return Page{}, fmt.Errorf("%w: limit: want 1 to %d", ErrBadFilter, limitMax)
+	part, err := latest.Next(f.Cursor, f.Limit, nil)
+	if err != nil {
+		return Page{}, err
 	}
 	where, args, err := f.where()
 	if err != nil {
 		return Page{}, err
 	}
-	after, err := parseCursor(f.Cursor)
-	if err != nil {
-		return Page{}, err
-	}
-	if after != nil {
-		a, _ := parseID(after.Message)
-		at := time.UnixMicro(after.At).UTC()
-		where += " AND next_at <= ? AND (next_at < ? OR (machine, subject, version, ordinal) < (?, ?, ?, ?))"
-		args = append(args, at, at, a.machine, a.subject, a.version, a.ordinal)
-	}
+	where, args = where+" AND "+part.Where, append(args, part.Args...)
 	// One range of the index for each status, merged here: the index begins with the status.
 	statuses := Statuses
 	if f.Status != "" {
@@ -125,7 +103,7 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 	for _, s := range statuses {
 		readings = append(readings, sqldb.Reading{
 			Query: "SELECT " + columns + " FROM engine_messages WHERE status = ?" + where +
-				" ORDER BY next_at DESC, machine DESC, subject DESC, version DESC, ordinal DESC LIMIT " + strconv.Itoa(limit+1),
+				" ORDER BY " + part.Order + " LIMIT " + strconv.Itoa(part.Limit+1),
 			Args: slices.Concat([]any{string(s)}, args),
 			Row: func(rows *sql.Rows) error {
 				m, err := scan(rows)
@@ -141,13 +119,10 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 		return -cmp.Or(a.NextAt.Compare(b.NextAt), strings.Compare(a.Machine, b.Machine), strings.Compare(a.Subject, b.Subject),
 			cmp.Compare(a.Version, b.Version), cmp.Compare(a.Ordinal, b.Ordinal))
 	})
-	p := Page{Messages: found}
-	if len(found) > limit {
-		p.Messages = found[:limit]
-		last := found[limit-1]
-		text, _ := json.Marshal(cursor{At: last.NextAt.UnixMicro(), Message: last.ID}) // a number and a string
-		p.NextCursor = base64.RawURLEncoding.EncodeToString(text)
-	}
+	var p Page
+	p.Messages, p.NextCursor = keyset.Cut(part, found, func(m Message) []any {
+		return []any{m.NextAt, m.Machine, m.Subject, m.Version, int64(m.Ordinal)}
+	})
 	return p, nil
 }
 
@@ -160,7 +135,7 @@ func (f Filter) where() (text string, args []any, err error) {
 		}
 	}
 	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
-		return "", nil, fmt.Errorf("%w: status: there is no %q", ErrBadFilter, f.Status)
+		return "", nil, &engine.RequestError{Field: "status", Problem: fmt.Sprintf("there is no %q", f.Status)}
 	}
 	for _, c := range []struct {
 		name, condition string
@@ -170,34 +145,11 @@ func (f Filter) where() (text string, args []any, err error) {
 			continue
 		}
 		if year := c.at.UTC().Year(); year < 1000 || year > 9998 { // what MySQL's DATETIME compares with
-			return "", nil, fmt.Errorf("%w: %s: want a time of the years 1000 to 9998", ErrBadFilter, c.name)
+			return "", nil, &engine.RequestError{Field: c.name, Problem: "want a time of the years 1000 to 9998"}
 		}
 		add(c.condition, c.at.UTC().Truncate(sqldb.Precision))
 	}
 	return text, args, nil
-}
-
-func parseCursor(text string) (*cursor, error) {
-	if text == "" {
-		return nil, nil
-	}
-	wrong := fmt.Errorf("%w: cursor: not one of ours", ErrBadFilter)
-	if len(text) > cursorMax {
-		return nil, wrong
-	}
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return nil, wrong
-	}
-	var c cursor
-	if err := strictjson.Decode(decoded, &c); err != nil {
-		return nil, wrong
-	}
-	_, ours := parseID(c.Message)
-	if year := time.UnixMicro(c.At).UTC().Year(); !ours || year < 1000 || year > 9998 {
-		return nil, wrong
-	}
-	return &c, nil
 }
 
 // Retry lets a parked message, or one that waits for its next try, be tried at once. It reports
@@ -232,9 +184,9 @@ func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
 	case f.Status == Parked:
 		set = "status = 'retrying', next_at = ?, tries = 0"
 	case f.Status != Sent:
-		return 0, fmt.Errorf("%w: status: only messages that were sent or parked are replayed", ErrBadFilter)
+		return 0, &engine.RequestError{Field: "status", Problem: "only messages that were sent or parked are replayed"}
 	case f.Subject == "" && (f.From.IsZero() || f.To.IsZero()):
-		return 0, fmt.Errorf("%w: a replay needs a subject, or both from and to", ErrBadFilter)
+		return 0, &engine.RequestError{Field: "subject", Problem: "a replay needs one, or both from and to"}
 	}
 	where, args, err := f.where()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +15,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/engine/strictjson"
+	"example.com/orderd/engine/keyset"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -94,11 +93,8 @@ func NewQueue(ctx context.Context, db *gorm.DB, now func() time.Time) (*Queue, e
 	return &Queue{db: d, now: now}, nil
 }
 
-// What may be wrong with what a Queue is asked.
-var (
-	ErrNotFound  = errors.New("timer: there is no such timer")
-	ErrBadFilter = errors.New("timer: bad filter")
-)
+// ErrNotFound matches when there is nothing with the id that a Queue is asked for.
+var ErrNotFound = errors.New("timer: there is no such timer")
 
 // Filter chooses timers; zero fields choose nothing away.
 type Filter struct {
@@ -114,17 +110,8 @@ type Page struct {
 	NextCursor string // "" at the end
 }
 
-const (
-	limitDefault = 50
-	limitMax     = 200
-	cursorMax    = 1024 // bytes
-)
-
-// cursor is a place in a list: after the timer at that place of the queue.
-type cursor struct {
-	At    int64  `json:"a"` // Unix microseconds of next_at
-	Timer string `json:"t"`
-}
+// latest is the order of timers: their place in the queue.
+var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128), keyset.Int("entered"), keyset.Text("name", 64)}
 
 const columns = "machine, subject, entered, name, event, due_at, status, tries, next_at, problem, armed_at"
 
@@ -139,14 +126,15 @@ func scan(rows *sql.Rows) (Timer, error) {
 // List lists timers by their place in the queue, the latest first. That is when a timer is tried next,
 // or when it ended or was parked.
 func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
-	limit := cmp.Or(f.Limit, limitDefault)
-	if limit < 1 || limit > limitMax {
-		return Page{}, fmt.Errorf("%w: limit: want 1 to %d", ErrBadFilter, limitMax)
+	part, err := latest.Next(f.Cursor, f.Limit, nil)
+	if err != nil {
+		return Page{}, err
 	}
 	where, args, err := f.where()
 	if err != nil {
 		return Page{}, err
 	}
+	where, args = where+" AND "+part.Where, append(args, part.Args...)
 	// One range of the index for each status, merged here: the index begins with the status.
 	statuses := Statuses
 	if f.Status != "" {
@@ -157,7 +145,7 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 	for _, s := range statuses {
 		readings = append(readings, sqldb.Reading{
 			Query: "SELECT " + columns + " FROM engine_timers WHERE status = ?" + where +
-				" ORDER BY next_at DESC, machine DESC, subject DESC, entered DESC, name DESC LIMIT " + strconv.Itoa(limit+1),
+				" ORDER BY " + part.Order + " LIMIT " + strconv.Itoa(part.Limit+1),
 			Args: slices.Concat([]any{string(s)}, args),
 			Row: func(rows *sql.Rows) error {
 				t, err := scan(rows)
@@ -173,42 +161,24 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 		return -cmp.Or(a.NextAt.Compare(b.NextAt), strings.Compare(a.Machine, b.Machine), strings.Compare(a.Subject, b.Subject),
 			cmp.Compare(a.Entered, b.Entered), strings.Compare(a.Name, b.Name))
 	})
-	p := Page{Timers: found}
-	if len(found) > limit {
-		p.Timers = found[:limit]
-		last := found[limit-1]
-		text, _ := json.Marshal(cursor{last.NextAt.UnixMicro(), last.ID}) // a number and a string
-		p.NextCursor = base64.RawURLEncoding.EncodeToString(text)
-	}
+	var p Page
+	p.Timers, p.NextCursor = keyset.Cut(part, found, func(t Timer) []any {
+		return []any{t.NextAt, t.Machine, t.Subject, t.Entered, t.Name}
+	})
 	return p, nil
 }
 
 // where is the conditions of a filter but its status.
 func (f Filter) where() (text string, args []any, err error) {
 	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
-		return "", nil, fmt.Errorf("%w: status: there is no %q", ErrBadFilter, f.Status)
+		return "", nil, &engine.RequestError{Field: "status", Problem: fmt.Sprintf("there is no %q", f.Status)}
 	}
 	for _, c := range []struct{ condition, value string }{{" AND machine = ?", f.Machine}, {" AND subject = ?", f.Subject}} {
 		if c.value != "" {
 			text, args = text+c.condition, append(args, c.value)
 		}
 	}
-	if f.Cursor == "" {
-		return text, args, nil
-	}
-	wrong := fmt.Errorf("%w: cursor: not one of ours", ErrBadFilter)
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(f.Cursor)
-	var c cursor
-	if err != nil || len(f.Cursor) > cursorMax || strictjson.Decode(decoded, &c) != nil {
-		return "", nil, wrong
-	}
-	p, ours := parseID(c.Timer)
-	at := time.UnixMicro(c.At).UTC()
-	if !ours || at.Year() < 1000 || at.Year() > 9998 { // what MySQL's DATETIME compares with
-		return "", nil, wrong
-	}
-	return text + " AND next_at <= ? AND (next_at < ? OR (machine, subject, entered, name) < (?, ?, ?, ?))",
-		append(args, at, at, p.machine, p.subject, p.entered, p.name), nil
+	return text, args, nil
 }
 
 // Retry lets a timer be tried at once that is parked, or waits for its next try. It reports whether there

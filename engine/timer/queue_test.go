@@ -249,7 +249,7 @@ func TestParkedTimersAreListedAndTriedAgain(t *testing.T) {
 			}
 		}
 		for _, f := range []timer.Filter{{Limit: -1}, {Limit: 201}, {Status: "odd"}, {Cursor: "é"}, {Cursor: "e30"}} {
-			if _, err := queue.List(t.Context(), f); !errors.Is(err, timer.ErrBadFilter) {
+			if _, err := queue.List(t.Context(), f); !errors.Is(err, engine.ErrBadRequest) {
 				t.Errorf("%+v: %v", f, err)
 			}
 		}

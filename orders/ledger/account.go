@@ -57,7 +57,7 @@ const ownerMax = 190 // characters
 
 var pointsCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
-// Validate names the first field that is wrong, as a *orders.BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (n NewAccount) Validate() error {
 	if err := orders.CheckText("owner", n.Owner, 1, ownerMax); err != nil {
 		return err
@@ -65,14 +65,14 @@ func (n NewAccount) Validate() error {
 	switch n.Kind {
 	case Money:
 		if _, known := orders.Exponent(n.Currency); !known {
-			return &orders.BadInput{Field: "currency", Problem: "want an ISO 4217 code such as EUR"}
+			return &engine.RequestError{Field: "currency", Problem: "want an ISO 4217 code such as EUR"}
 		}
 	case Points:
 		if !pointsCode.MatchString(n.Currency) {
-			return &orders.BadInput{Field: "currency", Problem: "want three capital letters"}
+			return &engine.RequestError{Field: "currency", Problem: "want three capital letters"}
 		}
 	default:
-		return &orders.BadInput{Field: "kind", Problem: "want money or points"}
+		return &engine.RequestError{Field: "kind", Problem: "want money or points"}
 	}
 	return nil
 }

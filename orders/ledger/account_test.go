@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/engine"
-	"example.com/orderd/orders"
 	"example.com/orderd/orders/ledger"
 )
 
@@ -94,7 +93,7 @@ func TestAccountsAndTheirKeys(t *testing.T) {
 
 func TestBadAccounts(t *testing.T) {
 	each(t, func(r *rig) {
-		var wrong *orders.BadInput
+		var wrong *engine.RequestError
 		_, err := r.Accounts(r.Context(), "")
 		require.ErrorAs(r, err, &wrong, "nobody's accounts are listed")
 		require.Equal(r, "owner", wrong.Field)
@@ -104,7 +103,7 @@ func TestBadAccounts(t *testing.T) {
 			"currency": {Owner: "ada", Kind: "money", Currency: "PTS"},
 		} {
 			_, _, err := r.Open(r.Context(), by, "", n)
-			var bad *orders.BadInput
+			var bad *engine.RequestError
 			require.ErrorAs(r, err, &bad)
 			require.Equal(r, field, bad.Field)
 			require.ErrorIs(r, err, engine.ErrBadRequest)

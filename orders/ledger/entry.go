@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
-
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/keyset"
 	"example.com/orderd/orders"
 )
 
@@ -22,44 +21,27 @@ type Entry struct {
 // TableName is for gorm.
 func (Entry) TableName() string { return "account_entries" }
 
-// Bounds of a page of entries.
-const (
-	limitDefault = 50
-	limitMax     = 200
-)
+// latest is the order of entries: transfers sort by time.
+var latest = keyset.List{keyset.ID("transfer_id", 64)}
 
 // Entries lists an account's entries, newest first. limit is 1 to 200, 0 is 50; cursor is a page's
 // NextCursor, "" begins. It matches engine.ErrNotFound if there is no such account; a wrong limit or
-// cursor is a *orders.BadInput.
+// cursor is an *engine.RequestError.
 func (l *Ledger) Entries(ctx context.Context, account string, limit int, cursor string) (orders.Page[Entry], error) {
-	if limit == 0 {
-		limit = limitDefault
-	}
-	if limit < 1 || limit > limitMax {
-		return orders.Page[Entry]{}, &orders.BadInput{Field: "limit", Problem: fmt.Sprintf("want 1 to %d", limitMax)}
+	part, err := latest.Next(cursor, limit, account)
+	if err != nil {
+		return orders.Page[Entry]{}, err
 	}
 	if _, err := l.Account(ctx, account); err != nil {
 		return orders.Page[Entry]{}, err
 	}
-	q := l.db.WithContext(ctx).Where("account_id = ?", account)
-	if cursor != "" {
-		var known int64
-		if err := q.Session(&gorm.Session{}).Model(&Entry{}).Where("transfer_id = ?", cursor).Count(&known).Error; err != nil {
-			return orders.Page[Entry]{}, fmt.Errorf("list the entries of %s: %w", account, err)
-		}
-		if known == 0 { // entries stay for ever
-			return orders.Page[Entry]{}, &orders.BadInput{Field: "cursor", Problem: "not one of ours"}
-		}
-		q = q.Where("transfer_id < ?", cursor)
-	}
 	page := orders.Page[Entry]{Data: []Entry{}}
-	if err := q.Order("transfer_id DESC").Limit(limit + 1).Find(&page.Data).Error; err != nil {
+	err = l.db.WithContext(ctx).Where("account_id = ?", account).Where(part.Where, part.Args...).
+		Order(part.Order).Limit(part.Limit + 1).Find(&page.Data).Error
+	if err != nil {
 		return orders.Page[Entry]{}, fmt.Errorf("list the entries of %s: %w", account, err)
 	}
-	if len(page.Data) > limit {
-		page.Data = page.Data[:limit]
-		page.NextCursor = page.Data[limit-1].TransferID
-	}
+	page.Data, page.NextCursor = keyset.Cut(part, page.Data, func(e Entry) []any { return []any{e.TransferID} })
 	return page, nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Move makes a transfer. It carries money, so it needs a key (illegal/identity_required without one); a
 // repeat is told of the first one's success. A short balance, unknown accounts and other currencies are
-// illegal/guard, and leave nothing. Malformed input is a *orders.BadInput.
+// illegal/guard, and leave nothing. Malformed input is an *engine.RequestError.
 func (l *Ledger) Move(ctx context.Context, by orders.Caller, seq string, n NewTransfer) (Transfer, engine.Result, error) {
 	return l.create(ctx, n, engine.Request{
 		Event: EventTransfer, Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor,
@@ -34,7 +34,7 @@ func (l *Ledger) deposit(ctx context.Context, account string, amount int64, r en
 		return Transfer{}, engine.Result{}, err
 	}
 	if to.Owner == System {
-		return Transfer{}, engine.Result{}, &orders.BadInput{Field: "id", Problem: "is the account that deposits come from"}
+		return Transfer{}, engine.Result{}, &engine.RequestError{Field: "id", Problem: "is the account that deposits come from"}
 	}
 	from, err := l.system(ctx, to.Kind, to.Currency)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 // Open returns the account that somebody wants, and opens it first if there is none. Whoever comes
 // later gets the same account, with already: of twins that open it at once the unique index lets one
 // win, and the others read back what that one has made. A key is optional; one that was used for
-// something else is conflict/key_reused. Malformed input is a *orders.BadInput.
+// something else is conflict/key_reused. Malformed input is an *engine.RequestError.
 func (l *Ledger) Open(ctx context.Context, by orders.Caller, seq string, n NewAccount) (Account, engine.Result, error) {
 	if n.Owner == System {
-		return Account{}, engine.Result{}, &orders.BadInput{Field: "owner", Problem: "is the shop itself"}
+		return Account{}, engine.Result{}, &engine.RequestError{Field: "owner", Problem: "is the shop itself"}
 	}
 	return l.open(ctx, engine.Request{Key: by.Key(seq), Actor: by.Actor}, n)
 }

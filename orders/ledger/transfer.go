@@ -46,7 +46,7 @@ type NewTransfer struct {
 	Currency string `json:"currency"`
 }
 
-// Validate names the first field that is wrong, as a *orders.BadInput.
+// Validate names the first field that is wrong, as an *engine.RequestError.
 func (n NewTransfer) Validate() error {
 	for field, id := range map[string]string{"from": n.From, "to": n.To} {
 		if err := orders.CheckText(field, id, 1, 64); err != nil {
@@ -54,13 +54,13 @@ func (n NewTransfer) Validate() error {
 		}
 	}
 	if n.From == n.To {
-		return &orders.BadInput{Field: "to", Problem: "is the account that gives"}
+		return &engine.RequestError{Field: "to", Problem: "is the account that gives"}
 	}
 	if n.Amount < 1 || n.Amount > orders.AmountMax {
-		return &orders.BadInput{Field: "amount", Problem: "want 1 to 2^53-1"}
+		return &engine.RequestError{Field: "amount", Problem: "want 1 to 2^53-1"}
 	}
 	if !pointsCode.MatchString(n.Currency) {
-		return &orders.BadInput{Field: "currency", Problem: "want three capital letters"}
+		return &engine.RequestError{Field: "currency", Problem: "want three capital letters"}
 	}
 	return nil
 }

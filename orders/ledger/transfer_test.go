@@ -88,7 +88,7 @@ func TestRefusedTransfers(t *testing.T) {
 			"currency": {From: ada.ID, To: bob.ID, Amount: 1, Currency: "euro"},
 		} {
 			_, _, err := r.Move(r.Context(), by, r.key(), n)
-			var bad *orders.BadInput
+			var bad *engine.RequestError
 			require.ErrorAs(r, err, &bad)
 			require.Equal(r, field, bad.Field)
 		}

@@ -2,12 +2,11 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/keyset"
 )
 
 // Filter chooses notifications; zero fields choose nothing away.
@@ -24,27 +23,20 @@ type Page struct {
 	NextCursor    string // "" at the end
 }
 
-// ErrBadFilter says which part of a filter is wrong.
-var ErrBadFilter = errors.New("bad filter")
-
 // States lists all states.
 var States = []engine.State{Queued, Sending, Sent, Failed, Uncertain}
 
-var ourID = regexp.MustCompile(`^[!-~]{1,64}$`)
+// newest is the order of a list: ids are greater, the later they were made.
+var newest = keyset.List{keyset.ID("id", 64)}
 
 // List lists notifications, the newest first.
 func (n *Notifier) List(ctx context.Context, f Filter) (Page, error) {
-	limit := f.Limit
-	if limit == 0 {
-		limit = 50
+	if f.State != "" && !slices.Contains(States, f.State) {
+		return Page{}, &engine.RequestError{Field: "state", Problem: fmt.Sprintf("there is no %q", f.State)}
 	}
-	switch {
-	case limit < 1 || limit > 200:
-		return Page{}, fmt.Errorf("%w: limit: want 1 to 200", ErrBadFilter)
-	case f.State != "" && !slices.Contains(States, f.State):
-		return Page{}, fmt.Errorf("%w: state: there is no %q", ErrBadFilter, f.State)
-	case f.Cursor != "" && !ourID.MatchString(f.Cursor):
-		return Page{}, fmt.Errorf("%w: cursor: not one of ours", ErrBadFilter)
+	part, err := newest.Next(f.Cursor, f.Limit, nil)
+	if err != nil {
+		return Page{}, err
 	}
 	q := n.db.WithContext(ctx)
 	if f.OrderID != "" {
@@ -53,16 +45,10 @@ func (n *Notifier) List(ctx context.Context, f Filter) (Page, error) {
 	if f.State != "" {
 		q = q.Where("status = ?", f.State)
 	}
-	if f.Cursor != "" {
-		q = q.Where("id < ?", f.Cursor)
-	}
 	var p Page
-	if err := q.Order("id DESC").Limit(limit + 1).Find(&p.Notifications).Error; err != nil {
+	if err := q.Where(part.Where, part.Args...).Order(part.Order).Limit(part.Limit + 1).Find(&p.Notifications).Error; err != nil {
 		return Page{}, fmt.Errorf("list notifications: %w", err)
 	}
-	if len(p.Notifications) > limit {
-		p.Notifications = p.Notifications[:limit]
-		p.NextCursor = p.Notifications[limit-1].ID
-	}
+	p.Notifications, p.NextCursor = keyset.Cut(part, p.Notifications, func(n Notification) []any { return []any{n.ID} })
 	return p, nil
 }

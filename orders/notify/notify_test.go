@@ -320,7 +320,7 @@ func TestNotificationsAreListed(t *testing.T) {
 			t.Errorf("%d", len(seen))
 		}
 		for _, f := range []notify.Filter{{Limit: -1}, {Limit: 201}, {State: "odd"}, {Cursor: "é"}} {
-			if _, err := r.List(t.Context(), f); !errors.Is(err, notify.ErrBadFilter) {
+			if _, err := r.List(t.Context(), f); !errors.Is(err, engine.ErrBadRequest) {
 				t.Errorf("%+v: %v", f, err)
 			}
 		}

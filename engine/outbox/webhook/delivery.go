@@ -1,19 +1,16 @@
 package webhook
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"example.com/orderd/engine/strictjson"
+	"example.com/orderd/engine"
+	"example.com/orderd/engine/keyset"
 	"example.com/orderd/internal/sqldb"
 )
 
@@ -91,29 +88,19 @@ type Page struct {
 	NextCursor string // "" at the end
 }
 
-const (
-	limitDefault = 50
-	limitMax     = 200
-	cursorMax    = 512 // bytes
-)
-
-type cursor struct {
-	At int64  `json:"a"` // Unix microseconds of next_at
-	ID string `json:"i"`
-}
-
-var visible = regexp.MustCompile(`^[!-~]{1,64}$`)
+// latest is the order of deliveries: their place in the queue.
+var latest = keyset.List{keyset.Time("d.next_at"), keyset.ID("d.id", 64)}
 
 // Deliveries lists deliveries by their place in the queue, the latest first.
 func (w *Webhooks) Deliveries(ctx context.Context, f Filter) (Page, error) {
-	limit := cmp.Or(f.Limit, limitDefault)
-	if limit < 1 || limit > limitMax {
-		return Page{}, &BadInput{"limit", fmt.Sprintf("want 1 to %d", limitMax)}
+	part, err := latest.Next(f.Cursor, f.Limit, nil)
+	if err != nil {
+		return Page{}, err
 	}
 	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
-		return Page{}, &BadInput{"status", "there is no such status"}
+		return Page{}, &engine.RequestError{Field: "status", Problem: "there is no such status"}
 	}
-	where, args := "1 = 1", []any{}
+	where, args := part.Where, part.Args
 	for _, c := range []struct{ condition, value string }{
 		{" AND d.endpoint = ?", f.Endpoint}, {" AND d.machine = ?", f.Machine}, {" AND d.subject = ?", f.Subject}, {" AND d.status = ?", string(f.Status)},
 	} {
@@ -121,17 +108,9 @@ func (w *Webhooks) Deliveries(ctx context.Context, f Filter) (Page, error) {
 			where, args = where+c.condition, append(args, c.value)
 		}
 	}
-	if f.Cursor != "" {
-		c, ok := parseCursor(f.Cursor)
-		if !ok {
-			return Page{}, &BadInput{"cursor", "not one of ours"}
-		}
-		at := time.UnixMicro(c.At).UTC()
-		where, args = where+" AND d.next_at <= ? AND (d.next_at < ? OR d.id < ?)", append(args, at, at, c.ID)
-	}
 	var found []Delivery
-	err := w.db.Each(ctx, "SELECT "+deliveryColumns+" FROM webhook_deliveries d WHERE "+where+" ORDER BY d.next_at DESC, d.id DESC LIMIT "+
-		strconv.Itoa(limit+1), args, func(rows *sql.Rows) error {
+	err = w.db.Each(ctx, "SELECT "+deliveryColumns+" FROM webhook_deliveries d WHERE "+where+" ORDER BY "+part.Order+" LIMIT "+
+		strconv.Itoa(part.Limit+1), args, func(rows *sql.Rows) error {
 		d, err := scanDelivery(rows)
 		found = append(found, d)
 		return err
@@ -139,22 +118,9 @@ func (w *Webhooks) Deliveries(ctx context.Context, f Filter) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("list webhook deliveries: %w", err)
 	}
-	p := Page{Deliveries: found}
-	if len(found) > limit {
-		p.Deliveries = found[:limit]
-		text, _ := json.Marshal(cursor{found[limit-1].NextAt.UnixMicro(), found[limit-1].ID}) // a number and a string
-		p.NextCursor = base64.RawURLEncoding.EncodeToString(text)
-	}
+	var p Page
+	p.Deliveries, p.NextCursor = keyset.Cut(part, found, func(d Delivery) []any { return []any{d.NextAt, d.ID} })
 	return p, nil
-}
-
-func parseCursor(text string) (c cursor, ok bool) {
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(text) > cursorMax || strictjson.Decode(decoded, &c) != nil {
-		return c, false
-	}
-	year := time.UnixMicro(c.At).UTC().Year()
-	return c, year >= 1000 && year <= 9998 && visible.MatchString(c.ID) // what databases compare with
 }
 
 // Delivery finds one with its posts, the latest of them last.

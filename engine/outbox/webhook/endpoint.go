@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/standardwebhook"
 )
 
@@ -78,12 +79,6 @@ type Change struct {
 	Status      *EndpointStatus
 }
 
-// BadInput says which field of what a caller sent is wrong, and how.
-type BadInput struct{ Field, Problem string }
-
-// Error names the field and the problem.
-func (e *BadInput) Error() string { return e.Field + ": " + e.Problem }
-
 // ErrNotFound says that there is no such endpoint or delivery.
 var ErrNotFound = errors.New("webhook: not found")
 
@@ -100,22 +95,22 @@ var pattern = regexp.MustCompile(`^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)
 // check names the first field of an endpoint that is wrong.
 func (e *Endpoint) check(guard Guard) error {
 	if err := guard.checkURL(e.URL); err != nil {
-		return &BadInput{"url", err.Error()}
+		return &engine.RequestError{Field: "url", Problem: err.Error()}
 	}
 	if len(e.Events) == 0 || len(e.Events) > eventsMax {
-		return &BadInput{"events", fmt.Sprintf("%d of them, want 1 to %d", len(e.Events), eventsMax)}
+		return &engine.RequestError{Field: "events", Problem: fmt.Sprintf("%d of them, want 1 to %d", len(e.Events), eventsMax)}
 	}
 	for i, p := range e.Events {
 		if len(p) > 128 || !pattern.MatchString(p) {
-			return &BadInput{fmt.Sprintf("events[%d]", i), "want a type such as order.paid, or order.*, or *"}
+			return &engine.RequestError{Field: fmt.Sprintf("events[%d]", i), Problem: "want a type such as order.paid, or order.*, or *"}
 		}
 	}
 	if n := utf8.RuneCountInString(e.Description); n > descriptionMax || !utf8.ValidString(e.Description) ||
 		strings.ContainsFunc(e.Description, unicode.IsControl) {
-		return &BadInput{"description", fmt.Sprintf("want at most %d characters on one line", descriptionMax)}
+		return &engine.RequestError{Field: "description", Problem: fmt.Sprintf("want at most %d characters on one line", descriptionMax)}
 	}
 	if e.Status != Enabled && e.Status != Disabled {
-		return &BadInput{"status", "want enabled or disabled"}
+		return &engine.RequestError{Field: "status", Problem: "want enabled or disabled"}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
 	"example.com/orderd/engine/outbox/webhook"
 )
@@ -32,7 +33,7 @@ func TestPrivateAddressesAreNeverDialled(t *testing.T) {
 		"[::ffff:0:127.0.0.1]", "[fec0::1]",
 	} {
 		_, _, err := w.Create(t.Context(), webhook.NewEndpoint{URL: "http://" + host + port, Events: []string{"*"}})
-		var wrong *webhook.BadInput
+		var wrong *engine.RequestError
 		if !errors.As(err, &wrong) || wrong.Field != "url" {
 			t.Errorf("%s: %v", host, err)
 		}

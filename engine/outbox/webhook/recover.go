@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/internal/sqldb"
 )
@@ -22,10 +23,10 @@ func (w *Webhooks) Recover(ctx context.Context, id string, since, until time.Tim
 		return 0, err
 	}
 	if since.IsZero() {
-		return 0, &BadInput{"since", "missing"}
+		return 0, &engine.RequestError{Field: "since", Problem: "missing"}
 	}
 	if e.Status != Enabled {
-		return 0, &BadInput{"id", "the endpoint is disabled: enable it first"}
+		return 0, &engine.RequestError{Field: "id", Problem: "the endpoint is disabled: enable it first"}
 	}
 	queue, err := outbox.NewQueue(ctx, w.db.Gorm(ctx), w.cfg.Now)
 	if err != nil {

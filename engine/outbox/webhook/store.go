@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/standardwebhook"
 	"example.com/orderd/internal/sqldb"
 )
@@ -70,7 +71,7 @@ func (w *Webhooks) Create(ctx context.Context, n NewEndpoint) (e *Endpoint, secr
 			return err
 		}
 		if n >= endpointsMax {
-			return tx.Fail(&BadInput{"url", fmt.Sprintf("there are %d endpoints already, which is the most", n)})
+			return tx.Fail(&engine.RequestError{Field: "url", Problem: fmt.Sprintf("there are %d endpoints already, which is the most", n)})
 		}
 		return tx.Insert(ctx, sqldb.Insert{
 			Table:   "webhook_endpoints",

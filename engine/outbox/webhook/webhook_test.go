@@ -674,7 +674,7 @@ func TestBadEndpointsAreNamed(t *testing.T) {
 		"description": {URL: "https://example.org", Events: []string{"*"}, Description: "a\nb"},
 	} {
 		_, _, err := r.Create(t.Context(), n)
-		var wrong *webhook.BadInput
+		var wrong *engine.RequestError
 		if !errors.As(err, &wrong) || wrong.Field != field {
 			t.Errorf("%+v: %v", n, err)
 		}

@@ -11,11 +11,7 @@ import (
 	"example.com/orderd/cmd/orderd/internal/problem"
 	"example.com/orderd/cmd/orderd/internal/words"
 	"example.com/orderd/engine"
-	"example.com/orderd/engine/outbox"
-	"example.com/orderd/engine/outbox/webhook"
-	"example.com/orderd/engine/timer"
 	"example.com/orderd/orders"
-	"example.com/orderd/orders/notify"
 )
 
 // notice tells what has become of an act.
@@ -119,22 +115,9 @@ func noticeOf(r engine.Result, f form) notice {
 
 // asBadInput is what is wrong with a request that nothing was looked up for.
 func asBadInput(err error) (wrong string, ok bool) {
-	var input *orders.BadInput
 	var request *engine.RequestError
-	var endpoint *webhook.BadInput
-	switch {
-	case errors.As(err, &endpoint):
-		return label(endpoint.Error()) + ".", true
-	case errors.Is(err, notify.ErrBadFilter):
-		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), notify.ErrBadFilter.Error()+": ") + ".", true
-	case errors.Is(err, outbox.ErrBadFilter):
-		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), outbox.ErrBadFilter.Error()+": ") + ".", true
-	case errors.Is(err, timer.ErrBadFilter):
-		return "The address is not one of ours: " + strings.TrimPrefix(err.Error(), timer.ErrBadFilter.Error()+": ") + ".", true
-	case errors.As(err, &input):
-		return label(input.Error()) + ".", true
-	case errors.As(err, &request):
-		return label(request.Error()) + ".", true
+	if !errors.As(err, &request) {
+		return "", false
 	}
-	return "", false
+	return label(request.Error()) + ".", true
 }

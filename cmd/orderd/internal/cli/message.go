@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/orders"
 )
@@ -119,7 +120,7 @@ func filterOf(order string, from, to time.Time, status outbox.Status, limit int)
 // queueError gives the errors of a queue their exit codes.
 func queueError(err error) error {
 	switch {
-	case errors.Is(err, outbox.ErrBadFilter):
+	case errors.Is(err, engine.ErrBadRequest):
 		return usage(err)
 	case errors.Is(err, outbox.ErrNotFound):
 		return no("%v", err)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"text/tabwriter"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/timer"
 	"example.com/orderd/orders"
 )
@@ -74,7 +75,7 @@ func (c *TimerRetry) Run(e *Env, g *Globals) error {
 // timerError gives the errors of a queue of timers their exit codes.
 func timerError(err error) error {
 	switch {
-	case errors.Is(err, timer.ErrBadFilter):
+	case errors.Is(err, engine.ErrBadRequest):
 		return usage(err)
 	case errors.Is(err, timer.ErrNotFound):
 		return no("%v", err)

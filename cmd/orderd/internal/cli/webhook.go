@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/orders"
@@ -184,9 +185,8 @@ func (c *WebhookRedeliver) Run(e *Env, g *Globals) error {
 
 // webhookError gives the errors of webhooks their exit codes.
 func webhookError(err error) error {
-	var wrong *webhook.BadInput
 	switch {
-	case errors.As(err, &wrong):
+	case errors.Is(err, engine.ErrBadRequest):
 		return usage(err)
 	case errors.Is(err, webhook.ErrNotFound):
 		return no("there is nothing with this id")

@@ -2,7 +2,8 @@ package problem
 
 import (
 	"errors"
-	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/dberr"
@@ -11,8 +12,6 @@ import (
 	"example.com/orderd/engine/outbox/webhook"
 	"example.com/orderd/engine/strictjson"
 	"example.com/orderd/engine/timer"
-	"example.com/orderd/orders"
-	"example.com/orderd/orders/notify"
 )
 
 // From makes a problem of any error: the daemon's own problems stay as they are, outcomes and
@@ -22,8 +21,6 @@ func From(err error) *Problem {
 	var p *Problem
 	var outcome *engine.Error
 	var request *engine.RequestError
-	var input *orders.BadInput
-	var endpoint *webhook.BadInput
 	var action *engine.ActionError
 	var panicked *engine.PanicError
 	switch {
@@ -31,26 +28,16 @@ func From(err error) *Problem {
 		return p
 	case errors.As(err, &outcome):
 		return FromResult(outcome.Result).Because(err)
-	case errors.As(err, &input): // before the engine's error around it, which knows no field
-		return New(BadRequest, "%v", input).At(input.Field, input.Problem)
-	case errors.As(err, &endpoint):
-		return New(BadRequest, "%v", endpoint).At(endpoint.Field, endpoint.Problem)
+	case errors.As(err, &request):
+		return fromRequest(request)
 	case errors.Is(err, webhook.ErrNotFound), errors.Is(err, outbox.ErrNotFound), errors.Is(err, timer.ErrNotFound):
 		return New(NotFound, "there is nothing with this id")
 	case errors.Is(err, webhook.ErrBusy):
 		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.LostRace})
-	case errors.Is(err, notify.ErrBadFilter):
-		return New(BadRequest, "%v", err)
-	case errors.Is(err, outbox.ErrBadFilter):
-		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "outbox: "))
-	case errors.Is(err, timer.ErrBadFilter):
-		return New(BadRequest, "%s", strings.TrimPrefix(err.Error(), "timer: "))
 	case errors.Is(err, once.ErrUnknown):
 		return New(TokenUnknown, "the submit token was never issued to this key for this, or it has expired").Because(err)
 	case errors.Is(err, once.ErrBound):
 		return FromResult(engine.Result{Outcome: engine.Conflict, Detail: engine.KeyReused})
-	case errors.As(err, &request):
-		return fromRequest(request)
 	case errors.Is(err, engine.ErrBadRequest), errors.Is(err, strictjson.ErrNotStrict):
 		return New(BadRequest, "%v", err)
 	case errors.Is(err, engine.ErrNotFound):
@@ -73,7 +60,11 @@ var places = map[string]string{
 	"IfVersion": "header.If-Match", "Key.Seq": "header.Idempotency-Key",
 }
 
+// fromRequest names the field that is wrong: of the request, or of input or filter as the caller wrote it.
 func fromRequest(e *engine.RequestError) *Problem {
+	if first, _ := utf8.DecodeRuneInString(e.Field); !unicode.IsUpper(first) {
+		return New(BadRequest, "%v", e).At(e.Field, e.Problem)
+	}
 	place, known := places[e.Field]
 	if !known {
 		place = e.Field

@@ -130,4 +130,17 @@ func TestAFaultStaysInside(t *testing.T) {
 
 	require.Equal(t, Unavailable, From(context.Canceled).Code)
 	require.Equal(t, BadRequest, From(&engine.RequestError{Field: "Input", Problem: "is malformed"}).Code)
+	for said, err := range map[string]error{
+		"body.input is malformed":          &engine.RequestError{Field: "Input", Problem: "is malformed"},
+		"body.input is not valid: no":      &engine.RequestError{Field: "Input", Problem: "is not valid", Cause: errors.New("no")},
+		"header.Idempotency-Key is odd":    &engine.RequestError{Field: "Key.Seq", Problem: "is odd"},
+		"Actor has 200 characters":         &engine.RequestError{Field: "Actor", Problem: "has 200 characters"},
+		"items[3].quantity: want 1 to 100": fmt.Errorf("order: place: %w", &engine.RequestError{Field: "items[3].quantity", Problem: "want 1 to 100"}),
+		"limit: want 1 to 200":             &engine.RequestError{Field: "limit", Problem: "want 1 to 200"},
+	} {
+		p := From(err)
+		require.Equal(t, BadRequest, p.Code)
+		require.Equal(t, said, p.Detail)
+		require.Len(t, p.Errors, 1)
+	}
 }

@@ -8,24 +8,12 @@ import (
 	"example.com/orderd/engine"
 )
 
-// BadInput says which field of what a caller sent is wrong, and how. It matches engine.ErrBadRequest:
-// nothing was looked up and nothing is kept.
-type BadInput struct {
-	Field   string // as the caller wrote it: "items[3].quantity"
-	Problem string
-}
-
-// Error names the field and the problem.
-func (e *BadInput) Error() string { return e.Field + ": " + e.Problem }
-
-// Unwrap returns engine.ErrBadRequest.
-func (e *BadInput) Unwrap() error { return engine.ErrBadRequest }
-
+// bad is the error for a field of what a caller sent, as the caller wrote it: "items[3].quantity".
 func bad(field, format string, args ...any) error {
-	return &BadInput{Field: field, Problem: fmt.Sprintf(format, args...)}
+	return &engine.RequestError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// CheckText refuses, as a *BadInput, text that is too short, too long (both in characters) or cannot be shown on one line.
+// CheckText refuses, as an *engine.RequestError, text that is too short, too long (both in characters) or cannot be shown on one line.
 func CheckText(field, text string, least, most int) error {
 	n := utf8.RuneCountInString(text)
 	switch {
@@ -44,7 +32,7 @@ func CheckText(field, text string, least, most int) error {
 	return nil
 }
 
-// CheckMoney refuses, as a *BadInput, what is not a positive amount of a known currency.
+// CheckMoney refuses, as an *engine.RequestError, what is not a positive amount of a known currency.
 func CheckMoney(amount int64, currency string) error {
 	if amount < 1 || amount > AmountMax {
 		return bad("amount", "want 1 to 2^53-1 minor units")
