@@ -7,7 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // AddVersion adds the column of the version to the table of a machine's subjects, if it is missing: BIGINT NOT NULL

@@ -14,7 +14,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // adoptChunk bounds the rows adopted in one transaction, strangeMax those that an error names.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Apply answers one request. It is ApplyAll with one item.

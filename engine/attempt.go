@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Bounds of what the journal keeps of one attempt; a request may say more.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // errUnderWay says that what a COMMIT in doubt has carried may still be on its way to the database, so that

@@ -17,7 +17,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Applier is what callers need of an engine. An Engine is one; so is a batcher in front of it.

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // The sentinels, one per outcome that is not a success. Use errors.Is; errors.As with *Error gives

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // exactKinds are the types of columns of the MySQL family that give back what was written, byte by byte.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // crate is the row of the benchmarks, as wide as an order.

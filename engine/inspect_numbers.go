@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // integerBits are the sizes of the types of integers.

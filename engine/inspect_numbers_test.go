@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // A column of states that are numbers holds every one of them, and gives them back.

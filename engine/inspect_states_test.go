@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // What a table holds for a state may be any text.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Bounds of the journal.

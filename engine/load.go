@@ -10,7 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // reader is where a round reads: the database, or a transaction.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // missedError says that the conditional update met fewer rows than were locked for it. On locked rows that is no

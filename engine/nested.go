@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // An action that asks something by ApplyTx asks it in a transaction that is half done: the rows of its round

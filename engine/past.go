@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // A subject's past can be of any length, and answers look back on all of it: nothing that once happened

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Ready reads history as requests do, and returns the error that they would meet. A server that answers a

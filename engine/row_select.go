@@ -12,7 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // rowsPerQuery is how many rows are asked for in one statement.

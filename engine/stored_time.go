@@ -3,7 +3,7 @@ package engine
 import (
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // StoredTime is a time as every database stores it: in UTC, cut to microseconds. What is kept beside the engine's own

@@ -7,7 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/internal/seal"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Table says where a machine's subjects are: their table and those of its columns that the engine

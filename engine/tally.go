@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Bounds of what the journal keeps of one subject's attempts, and of those by which one asker found no

@@ -8,7 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // triesTx bounds deciding again inside a caller's transaction.

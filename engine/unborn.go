@@ -8,7 +8,7 @@ import (
 
 	"gorm.io/gorm/clause"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // A row may be created without a key where its INSERT makes one: by the database (AUTO_INCREMENT), or by a hook

@@ -13,7 +13,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // slowNet is a pool whose next packet gets no answer and stays on its way until it is told to arrive.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // execute runs the SQL of the user: the actions of each edge in their order, ExecAll for all calls

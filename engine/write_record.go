@@ -1,6 +1,6 @@
 package engine
 
-import "example.com/orderd/internal/sqldb"
+import "example.com/orderd/engine/internal/sqldb"
 
 // messageColumns are what a new message does not have by default.
 var messageColumns = []string{"machine", "subject", "version", "ordinal", "type", "data", "next_at", "created_at", "hash"}

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 var timerColumns = []string{

@@ -9,7 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // SQL keeps leases in the table engine_leases, by the clock of the database: the clocks of those who

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // trimPart is how many rows one statement deletes. SQLite takes no expression that is 1,000 terms deep.

@@ -14,8 +14,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/keyset"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Queue looks at messages and lets people act on them. It is safe for concurrent use.

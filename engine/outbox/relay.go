@@ -16,9 +16,9 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/lock"
 	"example.com/orderd/engine/retry"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Config tunes a Relay. The zero value works.

@@ -10,8 +10,8 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // change is one CREATE TABLE or ALTER TABLE.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // column is one column of a derived table.

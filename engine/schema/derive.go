@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // Statements cuts SQL text at its semicolons. Comments are dropped, and statements that hold nothing else.

@@ -10,8 +10,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // Step leads a component's tables from one version to the next.

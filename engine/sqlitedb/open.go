@@ -19,7 +19,7 @@ import (
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Option changes how a database is opened.

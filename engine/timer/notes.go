@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/lock"
 	"example.com/orderd/engine/retry"
-	"example.com/orderd/internal/sqldb"
 )
 
 // notes is what a step has found out about timers.

@@ -15,8 +15,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/keyset"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Status is how far a timer has come.

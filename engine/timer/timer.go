@@ -17,8 +17,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/retry"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Config tunes Timers. The zero value works.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // trimMax bounds one Trim.

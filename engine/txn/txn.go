@@ -9,7 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Run runs f in one READ COMMITTED transaction (BEGIN IMMEDIATE on SQLite) and commits it, unless f returns an error

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // engineTables have rows of subjects, in the order in which a walk looks for them.

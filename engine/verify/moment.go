@@ -3,7 +3,7 @@ package verify
 import (
 	"time"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // moment is a stored time, in whichever way a driver gives it: in a statement that joins several tables

@@ -7,7 +7,7 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // eventAdopt is the event of the first transition of a row that the engine did not create.

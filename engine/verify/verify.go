@@ -13,8 +13,8 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 // bounds of one part of the walk.

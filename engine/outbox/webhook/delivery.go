@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/keyset"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Status is how far a delivery has come.

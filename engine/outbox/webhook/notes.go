@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/retry"
-	"example.com/orderd/internal/sqldb"
 )
 
 // schedule is the pause after each post that failed. The first post is at once; a delivery whose last

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/outbox"
-	"example.com/orderd/internal/sqldb"
 )
 
 // recoverMax bounds one Recover, in messages.

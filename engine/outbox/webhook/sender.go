@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/lock"
-	"example.com/orderd/internal/sqldb"
 )
 
 // SenderName is the name of the lease under which deliveries are posted.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/outbox"
-	"example.com/orderd/internal/sqldb"
 )
 
 // Name is the sink's name.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/standardwebhook"
-	"example.com/orderd/internal/sqldb"
 )
 
 const (

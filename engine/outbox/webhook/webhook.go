@@ -15,9 +15,9 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/engine/schema"
-	"example.com/orderd/internal/sqldb"
 )
 
 //go:embed schema.sql

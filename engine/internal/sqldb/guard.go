@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // guard is the pool beneath the gorm handle that user code gets in a transaction. It is no

@@ -16,7 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 func updateOf(rows ...sqldb.UpdateRow) sqldb.Update {

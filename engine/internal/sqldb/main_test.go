@@ -16,10 +16,10 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/mysqldb"
 	"example.com/orderd/engine/schema"
 	"example.com/orderd/engine/sqlitedb"
-	"example.com/orderd/internal/sqldb"
 )
 
 func TestMain(m *testing.M) {

@@ -14,7 +14,7 @@ import (
 
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // usersMySQL opens a database as a user does, with nothing but gorm.

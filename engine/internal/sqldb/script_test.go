@@ -16,8 +16,8 @@ import (
 
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/mysqldb"
-	"example.com/orderd/internal/sqldb"
 )
 
 // moveOrders is an update of some orders from one state to another.

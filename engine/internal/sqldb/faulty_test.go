@@ -12,7 +12,7 @@ import (
 	"gorm.io/gorm"
 	"modernc.org/sqlite"
 
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // faulty is a database whose connections fail on demand. Its hooks get what the real connection

@@ -10,7 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // A driver that puts arguments into the text of a statement escapes them with backslashes. That holds as long as

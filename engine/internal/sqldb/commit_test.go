@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 func TestCommitWithoutClearAnswerIsUnknown(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 func TestInsertOfMoreRowsThanOneStatementHolds(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/orderd/internal/sqldb/sqltext"
+	"example.com/orderd/engine/internal/sqldb/sqltext"
 )
 
 // TableInfo is a table as the database knows it.

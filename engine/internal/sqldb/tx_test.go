@@ -14,7 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 const insertOrder = "INSERT INTO orders (id, status, version) VALUES (?, 'new', 1)"

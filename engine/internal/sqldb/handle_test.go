@@ -10,7 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Whoever narrows a handle expects it to stay narrow, which the engine cannot promise.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"example.com/orderd/engine/dberr"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 func TestRetryRunsTheWholeAgainOnlyWhereThatHelps(t *testing.T) {

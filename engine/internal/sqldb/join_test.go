@@ -12,7 +12,7 @@ import (
 
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/enginetest"
-	"example.com/orderd/internal/sqldb"
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // everyGorm runs a test with a handle as a user has it, on a database with the table of orders.
