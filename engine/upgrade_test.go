@@ -74,6 +74,17 @@ func asBefore(query string, args []any) (string, []any) {
 
 type poolOfBefore struct{ gorm.ConnPool }
 
+// GetDBConn shows whose connections these are.
+func (p *poolOfBefore) GetDBConn() (*sql.DB, error) {
+	switch pool := p.ConnPool.(type) {
+	case *sql.DB:
+		return pool, nil
+	case gorm.GetDBConnector:
+		return pool.GetDBConn()
+	}
+	return nil, gorm.ErrInvalidDB
+}
+
 func (p *poolOfBefore) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	query, args = asBefore(query, args)
 	return p.ConnPool.ExecContext(ctx, query, args...)

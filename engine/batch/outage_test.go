@@ -55,7 +55,7 @@ func through(t *testing.T, server *outage.Server, o outage.Outage, batched bool)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pool.Close() })
-	if err := engine.Migrate(t.Context(), db); err != nil {
+	if err := errors.Join(engine.Migrate(t.Context(), db), db.AutoMigrate(&meter{})); err != nil {
 		t.Fatal(err)
 	}
 	e, err := engine.New(db, engine.Config{Settle: patience}, meterMachine(t))

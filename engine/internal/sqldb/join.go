@@ -73,13 +73,6 @@ func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 	if tx.failed() != nil {
 		return nil, tx.over(tx.err)
 	}
-	if tx.dialect == MySQL && tx.theirs != nil && !tx.own {
-		if err := tx.utf8mb4(ctx); errors.Is(err, errSession) {
-			return nil, err
-		} else if err != nil {
-			return nil, tx.over(err)
-		}
-	}
 	if tx.dialect == SQLite && tx.theirs != nil {
 		if err := tx.begun(ctx); err != nil {
 			return nil, tx.over(err)
@@ -93,7 +86,23 @@ func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 			return nil, tx.over(err)
 		}
 	}
+	if tx.dialect == MySQL && tx.theirs != nil && !tx.own {
+		if err := tx.utf8mb4(ctx); err != nil {
+			return nil, s.without(ctx, err)
+		}
+	}
 	return s, nil
+}
+
+// without gives a savepoint up because of err. The error is another one if the transaction has ended with it.
+func (s *Savepoint) without(ctx context.Context, err error) error {
+	if _, failed := s.tx.pool.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+s.name); failed != nil {
+		return s.tx.over(err)
+	}
+	if _, failed := s.tx.pool.ExecContext(ctx, "RELEASE SAVEPOINT "+s.name); failed != nil {
+		return s.tx.over(err)
+	}
+	return err
 }
 
 // sqliteError is SQLite's code of a statement that makes no sense.

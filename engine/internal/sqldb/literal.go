@@ -128,6 +128,11 @@ func literal(d Dialect, pool gorm.ConnPool, own bool) gorm.ConnPool {
 
 // ownSessions reports whether engine/mysqldb prepares the sessions of a pool: they are utf8mb4 and READ COMMITTED.
 func ownSessions(pool gorm.ConnPool) bool {
+	if wrapped, ok := pool.(gorm.GetDBConnector); ok {
+		if d, err := wrapped.GetDBConn(); err == nil {
+			pool = d
+		}
+	}
 	d, ok := pool.(*sql.DB)
 	if !ok {
 		return false
