@@ -22,8 +22,9 @@ func (e *Engine) Apply(ctx context.Context, r Request) (Result, error) {
 func (e *Engine) ApplyAll(ctx context.Context, rs []Request) []Result {
 	items := make([]*item, len(rs))
 	var open, dry []*item
+	values := context.WithoutCancel(ctx)
 	for i, r := range rs {
-		it := e.prepare(r)
+		it := e.prepare(r.asked(values))
 		items[i] = it
 		switch {
 		case it.done:

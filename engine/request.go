@@ -1,6 +1,9 @@
 package engine
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // Key identifies a request: who asks and the asker's own number for it. Two requests with one key
 // are one request, for ever. The zero Key means the caller gives no identity; the engine then draws
@@ -53,8 +56,52 @@ type Request struct {
 	ForUpdate bool // lock the subject's row by primary key before deciding
 	DryRun    bool // decide and answer, write nothing at all
 
-	row any // the row of a creation, set by Create
+	row any             // the row of a creation, set by Create
+	ctx context.Context // whose values are the caller's; see Context
 }
+
+// WithContext is r with the values of ctx, such as a trace id or a tenant, in place of those that it had. Only they are
+// taken: ctx's end and its deadline do not reach the request. Apply and ApplyAll give the values of their own ctx to
+// requests without; so this is for who asks in one ApplyAll on behalf of several callers. Values are no part of what
+// makes two requests the same.
+func (r Request) WithContext(ctx context.Context) Request {
+	r.ctx = context.WithoutCancel(ctx)
+	return r
+}
+
+// Context has the values of the context in which the request was asked, whatever batch it shares, and never ends. So
+// ExecAll, which serves several callers at once, finds those of each in its Call, and an observer in its Observation.
+// It is context.Background for a request that nobody has asked yet.
+func (r Request) Context() context.Context {
+	if r.ctx == nil {
+		return context.Background()
+	}
+	return r.ctx
+}
+
+// asked is r with the values of the ctx in which it is asked, unless it has some.
+func (r Request) asked(values context.Context) Request {
+	if r.ctx == nil {
+		r.ctx = values
+	}
+	return r
+}
+
+// valuesFirst is a context that ends as another one does, but has the values of a request before that one's own.
+type valuesFirst struct {
+	context.Context
+	values context.Context // without an end: what looks for one finds that of Context
+}
+
+func (c valuesFirst) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// context is ctx, which ends the transaction, with the values of the item's caller.
+func (it *item) context(ctx context.Context) context.Context { return valuesFirst{ctx, it.req.Context()} }
 
 // Creates reports whether Create makes the request, which may then lack ID and Event.
 func (r Request) Creates() bool { return r.row != nil }

@@ -36,7 +36,7 @@ func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, e
 }
 
 func (e *Engine) applyTx(ctx context.Context, tx *sqldb.Tx, r Request) (Result, error) {
-	it := e.prepare(r)
+	it := e.prepare(r.asked(context.WithoutCancel(ctx)))
 	action, _ := tx.Inside().(*asking)
 	if it.result.err == nil {
 		err := admit(tx, action, it)

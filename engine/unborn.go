@@ -50,7 +50,7 @@ func (r *rowType) makesKeys() bool { return r.ids.auto || r.createHook }
 func insertUnborn(ctx context.Context, tx *sqldb.Tx, w *world, s *subject) error {
 	mv, row := s.moves[0], s.m.row // there is no other: nobody else knows its name
 	planned := row.copyRow(s.row)
-	err := row.insert(ctx, tx, w, []*subject{s})
+	err := row.insert(mv.item.context(ctx), tx, w, []*subject{s})
 	var id string
 	if err == nil {
 		id, err = row.ids.of(s.row)

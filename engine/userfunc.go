@@ -89,9 +89,10 @@ func Set[S, A any](name string, f func(Call[S, A], *Effects) error) Action[S] {
 // Exec makes an action that runs SQL inside the transaction, after the conditional update of the
 // subject. It may run again in a fresh transaction, so it keeps and sends nothing, and it must use
 // the handle it is given. It may Refuse, or say ErrRunAgain; any other error rolls back and is returned to the caller.
-// Requests for one subject are not folded over an edge with Exec or ExecAll. What f asks by ApplyTx is
-// answered as if the other requests of its transaction had committed before, but never about its own subject;
-// InTx finds the engine on tx.
+// Its ctx, and so that of its handle, has the values of the caller's ctx also where a batch serves many callers, and
+// ends with the transaction's. Requests for one subject are not folded over an edge with Exec or ExecAll. What f asks
+// by ApplyTx is answered as if the other requests of its transaction had committed before, but never about its own
+// subject; InTx finds the engine on tx.
 func Exec[S, A any](name string, f func(context.Context, *gorm.DB, Call[S, A]) error) Action[S] {
 	a := Action[S]{name: name, input: reflect.TypeFor[A]()}
 	if f != nil {
@@ -101,7 +102,8 @@ func Exec[S, A any](name string, f func(context.Context, *gorm.DB, Call[S, A]) e
 }
 
 // ExecAll is Exec for all calls of a batch at once. f returns nil, or one error per call (nil where
-// it succeeded), in the order of the calls.
+// it succeeded), in the order of the calls. Its ctx is the batch's: the values of each caller's are in its
+// Call's Request.Context.
 func ExecAll[S, A any](name string, f func(context.Context, *gorm.DB, []Call[S, A]) []error) Action[S] {
 	a := Action[S]{name: name, input: reflect.TypeFor[A]()}
 	if f != nil {

@@ -48,7 +48,8 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, pla
 			groups[i] = append(groups[i], mv)
 			continue
 		}
-		asked, err := w.ask(tx, []*move{mv}, a.name, func() error { return a.exec(ctx, tx.Gorm(ctx), mv.call) })
+		own := mv.item.context(ctx)
+		asked, err := w.ask(tx, []*move{mv}, a.name, func() error { return a.exec(own, tx.Gorm(own), mv.call) })
 		settled, over := asked.settle(tx, a.name, &all)
 		if !settled {
 			over = all.judge(ctx, tx, mv, a.name, err, true)

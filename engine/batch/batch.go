@@ -44,7 +44,8 @@ type Config struct {
 	Patience time.Duration
 
 	// Deadline is how long one batch may take before what it has not done yet is answered with
-	// unavailable; default 30 s. The callers' own deadlines do not reach into a shared transaction.
+	// unavailable; default 30 s. The callers' own deadlines do not reach into a shared transaction; the values of
+	// their contexts do, see engine.Request.Context.
 	Deadline time.Duration
 
 	// Observe, if set, is called after each batch, on its lane: it must be quick.
@@ -143,6 +144,9 @@ func (b *Batcher) applySome(ctx context.Context, rs []engine.Request) []engine.R
 	calls := make([]*call, len(rs))
 	byLane := map[*lane][]*call{}
 	for i, r := range rs {
+		if r.Context() == context.Background() { // nobody's values yet: the batch has others
+			r = r.WithContext(ctx)
+		}
 		c := newCall(r)
 		calls[i] = c
 		switch err := ctx.Err(); {
