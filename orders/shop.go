@@ -4,6 +4,7 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,15 +43,9 @@ func (cfg *Config) fill() error {
 	if cfg.NewReference == nil {
 		cfg.NewReference = func() string { return id.Random("ref") }
 	}
-	if cfg.ExpireAfter == 0 {
-		cfg.ExpireAfter = 30 * time.Minute
-	}
-	if cfg.CompleteAfter == 0 {
-		cfg.CompleteAfter = 14 * 24 * time.Hour
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.ExpireAfter = cmp.Or(cfg.ExpireAfter, 30*time.Minute)
+	cfg.CompleteAfter = cmp.Or(cfg.CompleteAfter, 14*24*time.Hour)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	return nil
 }
 

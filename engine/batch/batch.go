@@ -14,6 +14,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,18 +91,12 @@ func New(to engine.Applier, c Config) (*Batcher, error) {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Lanes, 2)
-	setDefault(&c.Size, 512)
-	setDefault(&c.Queue, 4096)
-	setDefault(&c.Patience, 10*time.Second)
-	setDefault(&c.Deadline, 30*time.Second)
+	c.Lanes = cmp.Or(c.Lanes, 2)
+	c.Size = cmp.Or(c.Size, 512)
+	c.Queue = cmp.Or(c.Queue, 4096)
+	c.Patience = cmp.Or(c.Patience, 10*time.Second)
+	c.Deadline = cmp.Or(c.Deadline, 30*time.Second)
 	return c
-}
-
-func setDefault[T int | time.Duration](v *T, to T) {
-	if *v == 0 {
-		*v = to
-	}
 }
 
 func (c Config) validate() error {

@@ -4,7 +4,9 @@ package id
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 
 	"github.com/google/uuid"
 )
@@ -23,4 +25,14 @@ func Random(prefix string) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails, says its documentation
 	return prefix + "_" + crockford.EncodeToString(b[:])
+}
+
+// Bounded returns a text that names something where it has at most most bytes, else the text's hash, which has 71
+// bytes whatever most is. The same text has the same name for ever. It makes parts of an engine.Key, whose length is
+// bounded, of ids that others have chosen.
+func Bounded(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text)))
 }

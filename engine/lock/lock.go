@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"example.com/orderd/engine/retry"
 )
 
 // What may go wrong with a lock. Everything else is trouble of the store behind it.
@@ -39,7 +41,7 @@ func CheckName(name string) error {
 // Lock waits for a lock until ctx ends: it tries again and again, after pauses that grow to a bound.
 func Lock(ctx context.Context, l Locker, name string) (*Lease, error) {
 	var held error
-	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
+	for try := 1; ; try++ {
 		lease, err := l.Try(ctx, name)
 		switch {
 		case errors.Is(err, ErrHeld):
@@ -49,12 +51,8 @@ func Lock(ctx context.Context, l Locker, name string) (*Lease, error) {
 		default:
 			return lease, err
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return nil, fmt.Errorf("%w: %w", ctx.Err(), held)
-		case <-t.C:
+		if err := retry.Sleep(ctx, retry.Doubled(pauseMin, pauseMax, try)); err != nil {
+			return nil, fmt.Errorf("%w: %w", err, held)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 // Package retry is the one rule for what waits in a queue and fails. It is noted, goes back behind what
 // else is due, waits longer each time and is parked in the end, so that nothing heads a queue for ever.
 // Timers, messages, deliveries of webhooks and notifications follow it, each with pauses of its own.
+// Doubled and Sleep serve whoever waits for something within one call.
 package retry
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -60,11 +62,35 @@ func (r Rule) pause(tries int) time.Duration {
 // Doubling is pauses that double from the first to the longest.
 func Doubling(first, longest time.Duration) []time.Duration {
 	pauses := []time.Duration{first}
-	for d := first; d < longest; {
-		d = min(2*d, longest)
+	for d := first; 0 < d && d < longest; {
+		d = Doubled(d, longest, 2)
 		pauses = append(pauses, d)
 	}
 	return pauses
+}
+
+// Doubled is the nth pause, counted from 1, of those that Doubling lists; the last one repeats.
+func Doubled(first, longest time.Duration, n int) time.Duration {
+	d := first
+	for ; n > 1 && 0 < d && d < longest; n-- {
+		if d > longest/2 {
+			return longest
+		}
+		d *= 2
+	}
+	return d
+}
+
+// Sleep waits for d, or until ctx ends, whose error it then returns.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ProblemMax bounds a kept problem, in characters: that of the columns of that name.

@@ -1,7 +1,9 @@
 package retry_test
 
 import (
+	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +57,31 @@ func TestARuleMustWaitAndPark(t *testing.T) {
 	}
 	if err := rule(0).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAPauseIsTheOneOfTheList(t *testing.T) {
+	for _, longest := range []time.Duration{1, time.Second, 3 * time.Second, 8 * time.Second, 10 * time.Second} {
+		all := retry.Doubling(time.Second, longest)
+		for n := range 40 {
+			want := all[min(max(n-1, 0), len(all)-1)]
+			if got := retry.Doubled(time.Second, longest, n); got != want {
+				t.Errorf("pause %d up to %s: %s, want %s", n, longest, got, want)
+			}
+		}
+	}
+	if got := retry.Doubled(time.Hour, math.MaxInt64, 1<<40); got > math.MaxInt64 || got < time.Hour {
+		t.Errorf("a pause of %s", got)
+	}
+}
+
+func TestASleepEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if err := retry.Sleep(ctx, 0); err != nil {
+		t.Error(err)
+	}
+	cancel(errors.New("enough"))
+	if err := retry.Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want that of the context", err)
 	}
 }

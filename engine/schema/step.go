@@ -12,6 +12,7 @@ import (
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/internal/sqldb/sqltext"
+	"example.com/orderd/engine/retry"
 )
 
 // Step leads a component's tables from one version to the next.
@@ -166,19 +167,10 @@ func alter(ctx context.Context, d *sqldb.DB, ch change) error {
 			}
 		}
 		if last != nil {
-			pause(ctx, tablePause)
+			_ = retry.Sleep(ctx, tablePause) // the next try tells that ctx has ended
 		}
 	}
 	return fmt.Errorf("the table %s is in use: %w", ch.table, last)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // withTableWait runs f on a connection that waits for tables in use only briefly, and leaves the connection as it was.

@@ -2,11 +2,11 @@ package ledger
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
 	"example.com/orderd/engine"
+	"example.com/orderd/engine/id"
 	"example.com/orderd/engine/outbox"
 	"example.com/orderd/orders"
 )
@@ -74,10 +74,4 @@ func earned(o orders.OrderMessage) int64 {
 }
 
 // seqOf names a message in a key, by its hash if the id is too long.
-func seqOf(message string) string {
-	const most = 255
-	if len(message) > most {
-		return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(message)))
-	}
-	return message
-}
+func seqOf(message string) string { return id.Bounded(message, 255) }

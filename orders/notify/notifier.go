@@ -3,7 +3,6 @@ package notify
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -149,11 +148,7 @@ func (n *Notifier) queue(ctx context.Context, m outbox.Message) error {
 
 // keyOf is the key of the one notification of a message on a channel. A long id is named by its hash.
 func keyOf(channel, message string) engine.Key {
-	seq := channel + "/" + message
-	if len(seq) > seqMax {
-		seq = fmt.Sprintf("%s/sha256:%x", channel, sha256.Sum256([]byte(message)))
-	}
-	return engine.Key{Source: source, Seq: seq}
+	return engine.Key{Source: source, Seq: channel + "/" + id.Bounded(message, seqMax-len(channel)-len("/"))}
 }
 
 // seqMax bounds the seq of a key, in bytes.

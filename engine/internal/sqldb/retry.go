@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/orderd/engine/dberr"
+	"example.com/orderd/engine/retry"
 )
 
 // Backoff says how often and after which pauses Retry runs a transaction again. A zero field
@@ -39,7 +40,7 @@ func (b Backoff) pause(n int) time.Duration {
 	if random == nil {
 		random = rand.Float64
 	}
-	d := min(base<<min(n-1, 16), limit)
+	d := min(retry.Doubled(base, limit, n), limit)
 	return d/2 + time.Duration(random()*float64(d)/2)
 }
 
@@ -61,11 +62,7 @@ func (db *DB) Retry(ctx context.Context, f func(*Tx) error) error {
 		if !class.Transient() || run >= db.backoff.attempts() || waits >= lockWaits || ctx.Err() != nil {
 			return err
 		}
-		timer := time.NewTimer(db.backoff.pause(run))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if retry.Sleep(ctx, db.backoff.pause(run)) != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"example.com/orderd/engine/once"
+	"example.com/orderd/engine/retry"
 )
 
 // Config tunes Tokens. The zero value is good.
@@ -135,7 +136,7 @@ func (t *Tokens) run(ctx context.Context, script *redis.Script, token string, ar
 func (t *Tokens) Spend(ctx context.Context, token string, b once.Binding, request string,
 	work func(context.Context) ([]byte, error)) (answer []byte, first bool, err error) {
 	id := rand.Text()
-	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
+	for look := 1; ; look++ {
 		verdict, answer, err := t.claim(ctx, token, b, request, id)
 		if err != nil {
 			return nil, false, fmt.Errorf("spend a token: %w", err)
@@ -151,12 +152,8 @@ func (t *Tokens) Spend(ctx context.Context, token string, b once.Binding, reques
 		case "unknown":
 			return nil, false, once.ErrUnknown
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, false, fmt.Errorf("wait for who spends the token: %w", ctx.Err())
-		case <-timer.C:
+		if err := retry.Sleep(ctx, retry.Doubled(pauseMin, pauseMax, look)); err != nil {
+			return nil, false, fmt.Errorf("wait for who spends the token: %w", err)
 		}
 	}
 }
