@@ -101,7 +101,9 @@ func (c valuesFirst) Value(key any) any {
 }
 
 // context is ctx, which ends the transaction, with the values of the item's caller.
-func (it *item) context(ctx context.Context) context.Context { return valuesFirst{ctx, it.req.Context()} }
+func (it *item) context(ctx context.Context) context.Context {
+	return valuesFirst{ctx, it.req.Context()}
+}
 
 // Creates reports whether Create makes the request, which may then lack ID and Event.
 func (r Request) Creates() bool { return r.row != nil }
