@@ -5,7 +5,7 @@ import "context"
 // choose takes the first of several edges whose guards all pass. If none does, it returns everything
 // that was refused; if a guard panics, that panic. Each guard gets a copy of the row of its own,
 // the last of which stays in c.
-func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) any) (*edge, []Refused, error) {
+func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) (any, error)) (*edge, []Refused, error) {
 	var refused []Refused
 	original := c.subject
 	for _, e := range edges {
@@ -13,7 +13,10 @@ func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) any) 
 		c.to = e.to
 		for _, g := range e.guards {
 			var no error
-			c.subject = copyRow(original)
+			var err error
+			if c.subject, err = copyRow(original); err != nil {
+				return nil, nil, err
+			}
 			if err := guarded(g.name, func() error { no = g.check(c); return nil }); err != nil {
 				return nil, nil, err
 			}

@@ -288,7 +288,10 @@ func (w *world) plan(ctx context.Context, it *item, s *subject, edges []*edge) v
 // compute runs the Set actions on a copy of the row and fills in the transition.
 func (w *world) compute(mv *move, before any) (verdict, bool) {
 	it, rows, c := mv.item, mv.item.m.row, mv.call
-	row := rows.copyRow(before)
+	row, err := rows.copyRow(before)
+	if err != nil {
+		return it.fault(err), true
+	}
 	c.subject, c.to = row, mv.edge.to
 	id, state, version := rows.idOf(row), rows.stateOf(row), rows.versionOf(row)
 	for _, a := range mv.edge.sets {

@@ -234,7 +234,10 @@ func (m *machine) adoptionHashes(row any) (h rowHashes, err error) {
 	if len(m.desc.Exclusive) == 0 {
 		return h, nil
 	}
-	adopted := m.row.copyRow(row)
+	adopted, err := m.row.copyRow(row)
+	if err != nil {
+		return h, err
+	}
 	if err := m.row.versions.set(adopted, 1); err != nil {
 		return h, err
 	}

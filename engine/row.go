@@ -42,7 +42,7 @@ type rowType struct {
 
 	// What needs the row's Go type.
 	newRow  func() any
-	copyRow func(any) any
+	copyRow func(any) (any, error)  // shares no columns with what it is made of
 	query   func(*gorm.DB) *gorm.DB // what gorm reads rows with, on a handle for dry runs
 	create  func(*gorm.DB, []any) error
 
@@ -60,6 +60,7 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
 	pointers := embeddedOf(parsed)
+	shared, mistakes := sharedColumnsOf(parsed)
 	r := &rowType{
 		table:   parsed.Table,
 		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
@@ -68,12 +69,19 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 
 		newRow: func() any { return new(S) },
 		query:  func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
-		copyRow: func(row any) any {
+		copyRow: func(row any) (any, error) {
 			c := *row.(*S)
-			if len(pointers) > 0 {
-				pointers.apart(reflect.ValueOf(&c).Elem(), false)
+			if len(pointers) == 0 && len(shared) == 0 {
+				return &c, nil
 			}
-			return &c
+			own := reflect.ValueOf(&c).Elem()
+			pointers.apart(own, false)
+			for i := range shared {
+				if err := shared[i].apart(own); err != nil {
+					return nil, err
+				}
+			}
+			return &c, nil
 		},
 		create: func(db *gorm.DB, rows []any) error {
 			typed := make([]*S, len(rows))
@@ -84,7 +92,7 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 		},
 		rebind: func(namer schema.Namer) (*rowType, error) { return bindRowType[S](namer, names) },
 	}
-	if err := r.fields(parsed, names); err != nil {
+	if err := errors.Join(r.fields(parsed, names), errors.Join(mistakes...)); err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
 	r.hashed, r.filled = hashedOf(parsed), r.filledOf(parsed)

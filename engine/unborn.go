@@ -49,8 +49,10 @@ func (r *rowType) makesKeys() bool { return r.ids.auto || r.createHook }
 // insertUnborn makes a row whose key comes with it. It is done row by row: nobody says which of several has which key.
 func insertUnborn(ctx context.Context, tx *sqldb.Tx, w *world, s *subject) error {
 	mv, row := s.moves[0], s.m.row // there is no other: nobody else knows its name
-	planned := row.copyRow(s.row)
-	err := row.insert(mv.item.context(ctx), tx, w, []*subject{s})
+	planned, err := row.copyRow(s.row)
+	if err == nil {
+		err = row.insert(mv.item.context(ctx), tx, w, []*subject{s})
+	}
 	var id string
 	if err == nil {
 		id, err = row.ids.of(s.row)
@@ -83,7 +85,10 @@ func insertUnborn(ctx context.Context, tx *sqldb.Tx, w *world, s *subject) error
 // or in columns, is what counts. Columns that come out otherwise than planned are written once more.
 func (w *world) computeBorn(ctx context.Context, tx *sqldb.Tx, mv *move, planned any) error {
 	s, row := mv.subject, mv.item.m.row
-	asked := row.copyRow(mv.item.req.row)
+	asked, err := row.copyRow(mv.item.req.row)
+	if err != nil {
+		return err
+	}
 	made(asked, row.id).Set(valueOf(s.row, row.id))
 	c := *mv.call
 	again := &move{item: mv.item, edge: mv.edge, call: &c, subject: s}

@@ -74,9 +74,9 @@ func Check[S, A any](name string, f func(Call[S, A]) error) Guard[S] {
 	return g
 }
 
-// Set makes an action that computes: it changes columns by writing fields of c.Subject (never key,
-// state or version, and never inside a slice or map, which other copies of the row share) and asks
-// for effects. It must be pure and may run any number of times before
+// Set makes an action that computes: it changes columns by writing fields of c.Subject (never key, state or
+// version) and asks for effects. It may write in place, behind pointers and in slices and maps: columns are its own,
+// copied deeply. Fields that are no columns are not copied. It must be pure and may run any number of times before
 // the transaction. It may Refuse.
 func Set[S, A any](name string, f func(Call[S, A], *Effects) error) Action[S] {
 	a := Action[S]{name: name, input: reflect.TypeFor[A]()}
