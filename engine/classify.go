@@ -46,10 +46,11 @@ func (it *item) sameAs(t *Transition) bool {
 	case bytes.Equal(it.canonical, t.Input):
 		return true
 	}
+	spec := it.m.events[it.req.Event]
 	// It may have been written by a program that knew fewer fields of the input, or had them in
 	// another order.
-	_, then, err := it.m.events[it.req.Event].decode(t.Input)
-	return err == nil && len(t.Input) > 0 && bytes.Equal(it.canonical, then)
+	_, then, err := spec.decode(t.Input)
+	return err == nil && len(t.Input) > 0 && bytes.Equal(spec.shape.instants(it.canonical), spec.shape.instants(then))
 }
 
 // judge answers for an event that has no edge from state. past is the subject's landmarks by version.

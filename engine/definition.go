@@ -44,8 +44,9 @@ type Spec struct {
 	// Input is a value of the type that requests carry, or nil. Requests are decoded into the type
 	// strictly; a method Validate() error on it is called, which may name the field as a *RequestError. Whether two requests are the same is told by
 	// the JSON of their inputs, so the type must be fixed throughout: no any and no json.RawMessage. Times
-	// are made UTC microseconds. Floats are what a float64 can hold; a json.Number is as it was written. A
-	// type with its own MarshalJSON has to give equal values equal JSON.
+	// are made UTC microseconds; those in the JSON of a type with its own MarshalJSON are left to it and compared as UTC
+	// microseconds, where they are written as RFC 3339 has it. Floats are what a float64 can hold; a json.Number is as it
+	// was written. A type with its own MarshalJSON has to give equal values equal JSON.
 	Input any
 
 	// Repeatable: the event can validly happen again to one subject (it lies on a cycle or a

@@ -12,6 +12,7 @@ import (
 // inputType is what the engine has learnt of the type of an event's input.
 type inputType struct {
 	timed    map[reflect.Type]bool // the types that hold times, which are made UTC
+	hidden   bool                  // there may be times that only a type's own JSON shows
 	mistakes []string
 
 	seen map[place]bool
@@ -67,6 +68,7 @@ func (in *inputType) walk(p place, path string) {
 	case kind == reflect.Interface:
 		in.mistake(path, "is of the interface type %v, which keeps no number exactly: give it a type", t)
 	case p.marshals():
+		in.hidden = in.hidden || mayHoldTime(t)
 		if from := promoted(t); from != nil {
 			in.mistake(path, "takes its MarshalJSON from an embedded %v and so tells nothing else: give it one of its own", from)
 		}
@@ -77,6 +79,9 @@ func (in *inputType) walk(p place, path string) {
 	case kind == reflect.Map:
 		if k := t.Key(); !keyKind(k.Kind()) && (k.Kind() == reflect.Interface || !k.Implements(textMarshaler)) {
 			in.mistake(path, "has keys that JSON has not: %v", k)
+		}
+		if t.Key() == timeType {
+			in.timed[t], in.timed[timeType] = true, true
 		}
 		in.holds(t, place{t.Elem(), false}, path)
 	case kind == reflect.Struct:
@@ -103,6 +108,9 @@ func (in *inputType) fields(p place, path string) {
 	for i := range p.t.NumField() {
 		if f := p.t.Field(i); encoded(f) {
 			told++
+			if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer { // which cannot be set
+				in.hidden = in.hidden || mayHoldTime(f.Type)
+			}
 			in.holds(p.t, place{f.Type, p.addressable}, path+"."+f.Name)
 		}
 	}
@@ -171,6 +179,14 @@ func promoted(t reflect.Type) (from reflect.Type) {
 	return nil
 }
 
+// instants is canonical JSON of the type as requests are compared by it.
+func (in *inputType) instants(canonical []byte) []byte {
+	if !in.hidden {
+		return canonical
+	}
+	return instants(canonical)
+}
+
 func keyKind(k reflect.Kind) bool {
 	return k == reflect.String || k >= reflect.Int && k <= reflect.Uintptr
 }
@@ -185,7 +201,7 @@ func (in *inputType) utc(v reflect.Value) {
 	switch {
 	case t == timeType:
 		if v.CanSet() {
-			v.Set(reflect.ValueOf(v.Interface().(time.Time).UTC().Truncate(time.Microsecond)))
+			v.Set(reflect.ValueOf(canonicalTime(v.Interface().(time.Time))))
 		}
 	case t.Kind() == reflect.Struct:
 		for i := range v.NumField() {
@@ -213,11 +229,15 @@ func (in *inputType) utc(v reflect.Value) {
 	case t.Kind() == reflect.Map:
 		own := reflect.MakeMapWithSize(t, v.Len())
 		for key, value := range v.Seq2() {
-			one := reflect.New(t.Elem()).Elem()
+			name, one := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+			name.Set(key)
+			in.utc(name)
 			one.Set(value)
 			in.utc(one)
-			own.SetMapIndex(key, one)
+			own.SetMapIndex(name, one)
 		}
-		v.Set(own)
+		if own.Len() == v.Len() { // else two keys are one instant: which of them counts is not for the engine to say
+			v.Set(own)
+		}
 	}
 }

@@ -86,18 +86,19 @@ func (it *item) understand() *item {
 // fingerprint is what makes this request the same as another. Of a creation it covers, beside the
 // input, every column that the caller gives, but not the subject: a repeat may have drawn another id.
 func (it *item) fingerprint() ([32]byte, error) {
+	said := it.m.events[it.req.Event].shape.instants(it.canonical)
 	if it.req.row == nil {
-		return fingerprint(it.m.name, it.req.ID, it.req.Event, it.canonical), nil
+		return fingerprint(it.m.name, it.req.ID, it.req.Event, said), nil
 	}
 	given, err := it.m.row.given(it.req.row)
 	if err != nil {
 		return [32]byte{}, err
 	}
 	if given == nil {
-		return fingerprint(it.m.name, "", it.req.Event, it.canonical), nil
+		return fingerprint(it.m.name, "", it.req.Event, said), nil
 	}
 	it.blank = false
-	return fingerprint(it.m.name, "", it.req.Event, it.canonical, given), nil
+	return fingerprint(it.m.name, "", it.req.Event, said, given), nil
 }
 
 // checkRequest names the first malformed field.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -31,8 +30,8 @@ type rowType struct {
 	states   stateColumn
 	versions versionColumn
 
-	creatable  []*schema.Field // columns that a creation gives
-	createHook bool            // a hook may change a row on its way into the database
+	creatable  []givenColumn // columns that a creation gives
+	createHook bool          // a hook may change a row on its way into the database
 
 	nullableVersion bool     // the table's version may be NULL, which is 0; known once New has looked
 	setByDatabase   []string // columns that the database sets with each update (ON UPDATE); known then
@@ -281,50 +280,6 @@ func equalValues(a, b driver.Value) bool {
 		return ok && x.Equal(y)
 	}
 	return a == b
-}
-
-// tagDerived marks a column that whoever makes a row draws or looks up, such as a reference or today's
-// price: it is no part of what makes two requests for a row the same.
-const tagDerived = "derived"
-
-// columnsGiven are the columns that say what a creation asks for: all that can be created but the key,
-// the driven ones, the derived ones and the times that gorm fills in.
-func (r *rowType) columnsGiven(parsed *schema.Schema) []*schema.Field {
-	var given []*schema.Field
-	for _, f := range parsed.Fields {
-		driven := f == r.id || f == r.state || f == r.version
-		driven = driven || f.Tag.Get("engine") == tagDerived
-		if f.DBName != "" && f.Creatable && !driven && f.AutoCreateTime == 0 && f.AutoUpdateTime == 0 {
-			given = append(given, f)
-		}
-	}
-	return given
-}
-
-// given is what the caller says with a new row, as JSON by column; nil if that is nothing. A column at
-// its zero value is not given: the database's default or an action may fill it.
-func (r *rowType) given(row any) ([]byte, error) {
-	var content map[string]any
-	for _, f := range r.creatable {
-		if valueOf(row, f).IsZero() {
-			continue
-		}
-		v, err := columnValue(f, row)
-		if err != nil {
-			return nil, err
-		}
-		if at, ok := v.(time.Time); ok {
-			v = at.UTC().Truncate(time.Microsecond) // as it is stored
-		}
-		if content == nil {
-			content = map[string]any{}
-		}
-		content[f.DBName] = v
-	}
-	if content == nil {
-		return nil, nil
-	}
-	return json.Marshal(content) // sorts the columns
 }
 
 // Load reads one subject's row as a value of its own. It matches ErrNotFound if there is none.
