@@ -95,6 +95,9 @@ type AdoptProgress struct {
 // states that the machine does not have, with ids that no request could name (empty, longer than 128 bytes, not valid UTF-8,
 // with control characters), or that the database refuses to read or to write. Any other error says how far it came.
 func (e *Engine) Adopt(ctx context.Context, machine string, limit int) (int, error) {
+	if limit < 0 {
+		return 0, &RequestError{Field: "Limit", Problem: "is negative: AdoptAll has none"}
+	}
 	return e.adopt(ctx, machine, limit, nil)
 }
 
@@ -105,10 +108,14 @@ func (e *Engine) AdoptAll(ctx context.Context, machine string, progress func(Ado
 }
 
 func (e *Engine) adopt(ctx context.Context, machine string, limit int, progress func(AdoptProgress)) (int, error) {
-	m := e.machines[machine]
-	if m == nil {
-		return 0, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
+	m, err := e.machine(machine)
+	if err != nil {
+		return 0, err
 	}
+	if err := e.enter(); err != nil {
+		return 0, fmt.Errorf("adopt %s: %w", machine, err)
+	}
+	defer e.leave()
 	a := &adopting{e: e, m: m, strange: AdoptError{Machine: machine}}
 	var last any // key of the last row looked at
 	for limit < 0 || a.adopted < limit {

@@ -31,9 +31,9 @@ type Possibility struct {
 // Allowed tells for every event of the machine, sorted by name, what a request for it would meet. It
 // writes nothing. It matches ErrNotFound for an unknown subject.
 func (e *Engine) Allowed(ctx context.Context, machine, id string) ([]Possibility, error) {
-	m := e.machines[machine]
-	if m == nil {
-		return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
+	m, err := e.machine(machine)
+	if err != nil {
+		return nil, err
 	}
 	probe := &item{m: m, req: Request{Machine: machine, ID: id}, keyless: true}
 	w, err := e.read(ctx, e.db, []*item{probe}, lockNothing)

@@ -20,6 +20,10 @@ func (e *Engine) Apply(ctx context.Context, r Request) (Result, error) {
 // after the other, in their order. When ctx ends before a request was carried by a COMMIT, it is
 // answered with ctx's error and nothing happened.
 func (e *Engine) ApplyAll(ctx context.Context, rs []Request) []Result {
+	if err := e.enter(); err != nil {
+		return refusedAll(rs, err)
+	}
+	defer e.leave()
 	items := make([]*item, len(rs))
 	var open, dry []*item
 	values := context.WithoutCancel(ctx)

@@ -89,6 +89,10 @@ func shortenedAll(all []Refused) []Refused {
 // Config.AttemptRetention, and returns how many it removed. Nothing else removes any: call it every
 // now and then, each time until it has removed fewer than limit.
 func (e *Engine) TrimAttempts(ctx context.Context, limit int) (int, error) {
+	if err := e.enter(); err != nil {
+		return 0, fmt.Errorf("trim attempts: %w", err)
+	}
+	defer e.leave()
 	var ids []any
 	before := e.cfg.Now().Add(-e.cfg.AttemptRetention)
 	err := e.db.Each(ctx, `SELECT id FROM engine_attempts WHERE last_at < ? ORDER BY last_at LIMIT `+strconv.Itoa(limited(limit)),
@@ -121,6 +125,9 @@ type AttemptQuery struct {
 // first. Counts of repeats lag by up to a second. The subject "" has what counts further attempts that
 // found no subject.
 func (e *Engine) Attempts(ctx context.Context, machine, id string, q AttemptQuery) ([]Attempt, error) {
+	if err := e.made(); err != nil {
+		return nil, err
+	}
 	var all []Attempt
 	err := e.db.Each(ctx, `SELECT `+strings.Join(attemptColumns, ", ")+` FROM engine_attempts
 		WHERE machine = ? AND subject = ? ORDER BY first_at DESC, id LIMIT `+strconv.Itoa(limited(q.Limit)),

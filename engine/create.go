@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 
 	"gorm.io/gorm"
 )
@@ -20,6 +22,10 @@ import (
 // left as it is (an applied one has what the engine computed, so give a repeat a row of its own); with other content it is conflict/key_reused. A row that exists under another key, or
 // without one, is already there if it was made of the same, and conflict/input_differs if not.
 func Create[S any](ctx context.Context, a Applier, row *S, r Request) (Result, error) {
+	if row == nil || a == nil {
+		result := Failed(r, noRow(r, row == nil))
+		return result, result.Err()
+	}
 	r.row = row
 	result, err := a.Apply(ctx, r)
 	takeOver(row, result)
@@ -28,10 +34,32 @@ func Create[S any](ctx context.Context, a Applier, row *S, r Request) (Result, e
 
 // CreateTx is Create inside the caller's transaction, as ApplyTx.
 func CreateTx[S any](ctx context.Context, e *Engine, tx *gorm.DB, row *S, r Request) (Result, error) {
+	if row == nil {
+		result := Failed(r, noRow(r, true))
+		return result, result.Err()
+	}
 	r.row = row
 	result, err := e.ApplyTx(ctx, tx, r)
 	takeOver(row, result)
 	return result, err
+}
+
+// noRow refuses a call of Create without a row, or without anybody to ask.
+func noRow(r Request, row bool) error {
+	err := &RequestError{Field: "Row", Problem: "is nil: give Create the row to insert"}
+	if !row {
+		err = &RequestError{Field: "Applier", Problem: "is nil: give Create an Engine, or a Batcher in front of one"}
+	}
+	return fmt.Errorf("%s%w", asked(r.Machine, r.ID, r.Event), err)
+}
+
+// fits refuses the row of a creation that is of another type than the machine's.
+func (r *rowType) fits(row any) error {
+	if row != nil && reflect.TypeOf(row) != r.pointer {
+		return &RequestError{Field: "Row", Problem: fmt.Sprintf("is a %T, but the machine's rows are %v: give one of those, or name the machine of this row",
+			row, r.pointer)}
+	}
+	return nil
 }
 
 // takeOver gives the caller's row what the engine wrote. It happens here and not in the engine,

@@ -58,6 +58,7 @@ type Engine struct {
 	machines map[string]*machine
 	journal  *journal
 	contest  contest
+	life     life
 }
 
 // New makes an engine for some machines on a database, whose settings and schema version it checks. It looks at the
@@ -80,7 +81,11 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 	e.journal = newJournal(e)
 	var in Inspection
 	for _, any := range machines {
-		m, err := any.erased().bound(db.NamingStrategy)
+		plain, err := erased(any)
+		if err != nil {
+			return nil, err
+		}
+		m, err := plain.bound(db.NamingStrategy)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +93,7 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 			return nil, fmt.Errorf("machine %s: %w", m.name, err)
 		}
 		if e.machines[m.name] != nil {
-			return nil, fmt.Errorf("two machines are called %q", m.name)
+			return nil, fmt.Errorf("two machines are called %q: give each once, and each Definition a Name of its own", m.name)
 		}
 		found, info, err := look(ctx, d, m)
 		if err != nil {
@@ -199,6 +204,9 @@ func (e *Engine) remember(ctx context.Context, d Description) error {
 
 // Machines describes the engine's machines, sorted by name.
 func (e *Engine) Machines() []Description {
+	if e.made() != nil {
+		return nil
+	}
 	var all []Description
 	for _, m := range e.machines {
 		all = append(all, m.desc)
@@ -206,6 +214,3 @@ func (e *Engine) Machines() []Description {
 	slices.SortFunc(all, func(a, b Description) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
-
-// Close writes what the attempt journal still counts. The engine must not be used after it.
-func (e *Engine) Close(ctx context.Context) error { return e.journal.close(ctx) }

@@ -48,18 +48,16 @@ type Error struct{ Result Result }
 // Unwrap returns the sentinel of the outcome.
 func (e *Error) Unwrap() error { return sentinels[e.Result.Outcome] }
 
+// Is matches ErrClosed where that is the cause: beside its sentinel, because it is no outcome.
+func (e *Error) Is(target error) bool {
+	return target == ErrClosed && errors.Is(e.Result.Cause, ErrClosed)
+}
+
 // Error says what was asked, what the engine answered, and where the subject is.
 func (e *Error) Error() string {
 	r := e.Result
 	var b strings.Builder
-	b.WriteString(r.Machine)
-	if r.ID != "" {
-		b.WriteString(" " + r.ID)
-	}
-	b.WriteString(": ")
-	if r.Event != "" {
-		fmt.Fprintf(&b, "%s: ", r.Event)
-	}
+	b.WriteString(asked(r.Machine, r.ID, r.Event))
 	b.WriteString(string(r.Outcome))
 	if r.Detail != "" {
 		fmt.Fprintf(&b, "/%s", r.Detail)
@@ -72,6 +70,9 @@ func (e *Error) Error() string {
 	}
 	if r.Cause != nil {
 		fmt.Fprintf(&b, ": %v", r.Cause)
+	}
+	if r.advice != "" {
+		b.WriteString(": " + r.advice)
 	}
 	return b.String()
 }

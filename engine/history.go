@@ -77,6 +77,9 @@ func seqOf(text string) string {
 
 // ByKey returns the transition that a key has led to. It matches ErrNotFound if there is none.
 func (e *Engine) ByKey(ctx context.Context, k Key) (Transition, error) {
+	if k.IsZero() {
+		return Transition{}, &RequestError{Field: "Key", Problem: "is empty: it has a Source and a Seq"}
+	}
 	if err := checkKey(k); err != nil {
 		return Transition{}, err
 	}

@@ -21,7 +21,7 @@ const inputSizeMax = 512 << 10
 func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err error) {
 	if s.input == nil {
 		if !isEmptyInput(in) {
-			return nil, nil, &RequestError{Field: "Input", Problem: "given, but the event takes none"}
+			return nil, nil, &RequestError{Field: "Input", Problem: "is given, but the event takes none: leave it nil, or declare its type as Spec.Input"}
 		}
 		return nil, nil, nil
 	}
@@ -40,7 +40,7 @@ func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err er
 				_, err = encode(target) // no circle survives it
 			}
 		} else {
-			err = &RequestError{Field: "Input", Problem: fmt.Sprintf("is a %T, want %v", in, s.input)}
+			err = &RequestError{Field: "Input", Problem: s.wants(in)}
 		}
 	}
 	if err != nil {
@@ -60,6 +60,15 @@ func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err er
 		return nil, nil, &RequestError{Field: "Input", Problem: fmt.Sprintf("takes %d bytes, at most %d", len(canonical), inputSizeMax)}
 	}
 	return target.Elem().Interface(), canonical, nil
+}
+
+// wants says what an input should be that is of another type, or a nil pointer.
+func (s *eventSpec) wants(in any) string {
+	is := fmt.Sprintf("is a %T", in)
+	if v := reflect.ValueOf(in); v.Kind() == reflect.Pointer && v.IsNil() {
+		is = fmt.Sprintf("is a nil %T", in)
+	}
+	return fmt.Sprintf("%s, but the event takes a %v: give one, a pointer to one, or its JSON as json.RawMessage", is, s.input)
 }
 
 // encode goes through the pointer: else methods that need one are not called.
@@ -139,9 +148,9 @@ func checkKey(k Key) error {
 	case k.IsZero():
 		return nil
 	case len(k.Source) == 0 || len(k.Source) > 128 || !visibleASCII(k.Source):
-		return &RequestError{Field: "Key.Source", Problem: "must be 1 to 128 visible ASCII characters"}
+		return &RequestError{Field: "Key.Source", Problem: "must be 1 to 128 visible ASCII characters: it says who asks, such as principal:42"}
 	case len(k.Seq) == 0 || len(k.Seq) > seqMax || !visibleASCII(k.Seq):
-		return &RequestError{Field: "Key.Seq", Problem: "must be 1 to 255 visible ASCII characters"}
+		return &RequestError{Field: "Key.Seq", Problem: "must be 1 to 255 visible ASCII characters: it is the asker's own number for the request"}
 	case k.Source == sourceCall:
 		return &RequestError{Field: "Key.Source", Problem: "is reserved for calls without a key"}
 	}

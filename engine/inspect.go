@@ -84,7 +84,11 @@ func Inspect(ctx context.Context, db *gorm.DB, machines ...AnyMachine) (Inspecti
 	}
 	in := Inspection{Findings: []TableFinding{}}
 	for _, any := range machines {
-		m, err := any.erased().bound(db.NamingStrategy)
+		plain, err := erased(any)
+		if err != nil {
+			return in, err
+		}
+		m, err := plain.bound(db.NamingStrategy)
 		if err != nil {
 			return in, err
 		}

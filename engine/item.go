@@ -34,14 +34,17 @@ type item struct {
 // prepare checks everything that needs no database. An item that comes back done has its answer.
 func (e *Engine) prepare(r Request) *item {
 	it := &item{req: r, key: r.Key, began: e.cfg.Now()}
-	it.m = e.machines[r.Machine]
-	if it.m == nil {
-		return it.reject(&RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", r.Machine)})
+	var err error
+	if it.m, err = e.machine(r.Machine); err != nil {
+		return it.reject(err)
+	}
+	if err := it.m.row.fits(r.row); err != nil {
+		return it.reject(err)
 	}
 	if r.row != nil && it.req.Event == "" {
 		ev, only := it.m.creation()
 		if !only {
-			return it.reject(&RequestError{Field: "Event", Problem: "must be given: the machine has not exactly one creating event"})
+			return it.reject(&RequestError{Field: "Event", Problem: "is empty, and the machine has not exactly one creating event: name it"})
 		}
 		it.req.Event = ev
 	}
@@ -67,7 +70,7 @@ func (it *item) understand() *item {
 		return it
 	}
 	if it.req.row != nil && len(it.m.create[it.req.Event]) == 0 {
-		return it.reject(&RequestError{Field: "Event", Problem: fmt.Sprintf("%q does not create a %s", it.req.Event, it.m.name)})
+		return it.reject(&RequestError{Field: "Event", Problem: fmt.Sprintf("%q does not create a %s: ask for it with Apply, without a row", it.req.Event, it.m.name)})
 	}
 	var err error
 	if it.input, it.canonical, err = spec.decode(it.req.Input); err != nil {
@@ -130,7 +133,7 @@ func checkRequest(r Request) error {
 // checkID checks an id of a subject.
 func checkID(id string) error {
 	if id == "" {
-		return &RequestError{Field: "ID", Problem: "is empty"}
+		return &RequestError{Field: "ID", Problem: "is empty: it names the subject, as its row's key does"}
 	}
 	return text{"ID", id, 128, "bytes"}.check()
 }
@@ -181,18 +184,24 @@ func (it *item) finish(r Result) {
 	if r.ID == "" {
 		r.ID = it.req.ID
 	}
+	r.advice = it.advice(r)
 	it.done, it.result = true, r
 }
 
 // reject ends the item with an error that is no outcome.
 func (it *item) reject(err error) *item {
-	it.finish(Result{err: fmt.Errorf("%s %s: %s: %w", it.req.Machine, it.req.ID, it.req.Event, err)})
+	it.finish(Result{err: it.named(err)})
 	return it
 }
 
 // fault is a verdict for what is wrong with user code or data rather than with the request.
 func (it *item) fault(err error) verdict {
-	return verdict{result: Result{err: fmt.Errorf("%s %s: %s: %w", it.req.Machine, it.req.ID, it.req.Event, err)}}
+	return verdict{result: Result{err: it.named(err)}}
+}
+
+// named is an error that says which request it is about.
+func (it *item) named(err error) error {
+	return fmt.Errorf("%s%w", asked(it.req.Machine, it.req.ID, it.req.Event), err)
 }
 
 // applied is the answer to the call that made a transition.

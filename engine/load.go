@@ -179,6 +179,9 @@ func readTransitions(query string, args []any, f func(Transition)) sqldb.Reading
 }
 
 func (e *Engine) eachTransition(ctx context.Context, query string, args []any, f func(Transition)) error {
+	if err := e.made(); err != nil {
+		return err
+	}
 	return e.db.Read(ctx, []sqldb.Reading{readTransitions(query, args, f)})
 }
 

@@ -52,12 +52,13 @@ type Result struct {
 	PossibleFrom []State
 
 	RetryAfter time.Duration // when asking again makes sense; 0 where it does not
-	Cause      error         // what was away, on unavailable where it is known; not matched by errors.Is
+	Cause      error         // what was away, on unavailable where it is known; errors.Is matches ErrClosed of it, and nothing else
 
 	DryRun bool // nothing was written; Applied means "would be"
 
-	row any   // the row as created
-	err error // a fault: no outcome
+	row    any    // the row as created
+	err    error  // a fault: no outcome
+	advice string // for people: what to write instead
 }
 
 // Err is nil for applied and already. For every other outcome it is an *Error that matches exactly

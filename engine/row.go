@@ -40,6 +40,7 @@ type rowType struct {
 	hashed  hashed
 
 	// What needs the row's Go type.
+	pointer reflect.Type // *S
 	newRow  func() any
 	copyRow func(any) (any, error)  // shares no columns with what it is made of
 	query   func(*gorm.DB) *gorm.DB // what gorm reads rows with, on a handle for dry runs
@@ -54,6 +55,9 @@ func newRowType[S any](names stateNames) (*rowType, error) {
 }
 
 func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) {
+	if t := reflect.TypeFor[S](); t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("row type %v: it must be the struct that gorm makes rows of, no pointer to one and nothing else", t)
+	}
 	parsed, err := schema.Parse(new(S), &sync.Map{}, namer)
 	if err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
@@ -65,6 +69,8 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
 
 		createHook: parsed.BeforeCreate || parsed.BeforeSave,
+
+		pointer: reflect.TypeFor[*S](),
 
 		newRow: func() any { return new(S) },
 		query:  func(db *gorm.DB) *gorm.DB { return db.Find(&[]*S{}) },
@@ -284,9 +290,9 @@ func equalValues(a, b driver.Value) bool {
 
 // Load reads one subject's row as a value of its own. It matches ErrNotFound if there is none.
 func Load[S any](ctx context.Context, e *Engine, machine, id string) (*S, error) {
-	m := e.machines[machine]
-	if m == nil {
-		return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q is not known", machine)}
+	m, err := e.machine(machine)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := m.row.load(ctx, e.db, []string{id}, lockNothing)
 	if err != nil {
@@ -297,7 +303,7 @@ func Load[S any](ctx context.Context, e *Engine, machine, id string) (*S, error)
 	case rows[id] == nil:
 		return nil, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
 	case !ok:
-		return nil, fmt.Errorf("read %s %s: the row is a %T, not a %T", machine, id, rows[id], row)
+		return nil, fmt.Errorf("read %s %s: the row is a %T, not a %T: write engine.Load[%v]", machine, id, rows[id], row, reflect.TypeOf(rows[id]).Elem())
 	}
 	return row, nil
 }

@@ -26,7 +26,14 @@ type Table struct {
 // TableOf returns the table of m's subjects under the naming strategy of db. It fails where New
 // would: the row type cannot be used under that strategy.
 func TableOf(db *gorm.DB, m AnyMachine) (Table, error) {
-	bound, err := m.erased().bound(db.NamingStrategy)
+	if db == nil || db.Config == nil {
+		return Table{}, sqldb.ErrNotOpen
+	}
+	plain, err := erased(m)
+	if err != nil {
+		return Table{}, err
+	}
+	bound, err := plain.bound(db.NamingStrategy)
 	if err != nil {
 		return Table{}, err
 	}

@@ -28,6 +28,13 @@ const triesTx = 3
 // the action's own transition moves is a mistake and matches ErrBadRequest. InTx finds the engine there.
 func (e *Engine) ApplyTx(ctx context.Context, tx *gorm.DB, r Request) (Result, error) {
 	joined, err := sqldb.Join(tx)
+	if err != nil || joined.Inside() == nil { // else the action's own request is under way
+		if refusal := e.enter(); refusal != nil {
+			result := refused(r, refusal)
+			return result, result.Err()
+		}
+		defer e.leave()
+	}
 	if err != nil {
 		it := e.prepare(r).reject(&RequestError{Field: "tx", Problem: "cannot be used", Cause: err})
 		return it.result, it.result.Err()
@@ -120,7 +127,7 @@ func (e *Engine) answerIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 
 // Committed tells observers of results that ApplyTx gave in a transaction that has since committed.
 func (e *Engine) Committed(results ...Result) {
-	if e.cfg.Observe == nil {
+	if e == nil || e.cfg.Observe == nil {
 		return
 	}
 	for _, r := range results {
@@ -177,7 +184,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		return nil
 	}
 	tx.RunAgain(passes)
-	it.reject(last)
+	it.reject(taken(last))
 	return nil
 }
 

@@ -70,12 +70,16 @@ type Batcher struct {
 	turn   atomic.Uint64 // of requests that could take any lane
 	ending context.CancelFunc
 	ended  sync.WaitGroup
+	closed atomic.Bool
 }
 
 var _ engine.Applier = (*Batcher)(nil)
 
 // New starts a batcher in front of an engine. Close ends it; the engine stays the caller's.
 func New(to engine.Applier, c Config) (*Batcher, error) {
+	if to == nil {
+		return nil, errors.New("batch: the Applier is nil: give New the Engine that answers")
+	}
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -147,6 +151,8 @@ func (b *Batcher) applySome(ctx context.Context, rs []engine.Request) []engine.R
 		switch err := ctx.Err(); {
 		case err != nil:
 			c.answer(engine.Failed(r, err))
+		case b.closed.Load():
+			c.answer(unavailable(r, errClosed))
 		case r.DryRun: // shares no transaction, and its reads need not hold others up
 			result, _ := b.to.Apply(ctx, r)
 			c.answer(result)
@@ -190,10 +196,11 @@ func (b *Batcher) Waiting() int {
 	return n
 }
 
-// Close takes no more requests, which are answered with unavailable from now on, and waits until
-// those that wait have been answered. When ctx ends first, the batches under way are cut short, what
+// Close takes no more requests, which are answered with unavailable (engine.ErrClosed) from now on, and waits until
+// those that wait have been answered. Closing again waits the same way. When ctx ends first, the batches under way are cut short, what
 // still waits is answered with unavailable, and ctx's error is returned.
 func (b *Batcher) Close(ctx context.Context) error {
+	b.closed.Store(true)
 	for _, l := range b.lanes {
 		l.close()
 	}

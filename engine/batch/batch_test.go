@@ -335,8 +335,13 @@ func TestCloseAnswersEverybody(t *testing.T) {
 		closed := make(chan error)
 		go func() { closed <- b.Close(t.Context()) }()
 		synctest.Wait()
-		if _, err := b.Apply(t.Context(), on("late")); !errors.Is(err, engine.ErrUnavailable) {
-			t.Errorf("a closed batcher answered %v", err)
+		for _, dry := range []bool{false, true} {
+			late := on("late")
+			late.DryRun = dry
+			if _, err := b.Apply(t.Context(), late); !errors.Is(err, engine.ErrUnavailable) || !errors.Is(err, engine.ErrClosed) ||
+				!strings.Contains(err.Error(), "the batcher is closed") {
+				t.Errorf("a closed batcher answered %v", err)
+			}
 		}
 		close(g.leave)
 		if err := <-closed; err != nil {

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -69,7 +70,7 @@ func (c *call) wait(ctx context.Context, patience *time.Timer) engine.Result {
 // Why a batcher is unavailable.
 var (
 	errFull   = errors.New("too many requests are waiting")
-	errClosed = errors.New("the batcher is closed")
+	errClosed = fmt.Errorf("the batcher is %w", engine.ErrClosed)
 	errWaited = errors.New("waited too long for a batch")
 	errSlow   = errors.New("the batch took too long")
 )

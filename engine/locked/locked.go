@@ -68,6 +68,9 @@ func (a *Applier) Apply(ctx context.Context, r engine.Request) (engine.Result, e
 // calls cannot wait for each other, then applies them together. Requests whose lock was not to be had
 // are answered unavailable and the others go on.
 func (a *Applier) ApplyAll(ctx context.Context, rs []engine.Request) []engine.Result {
+	if a.to == nil || a.locker == nil {
+		return failed(rs, errors.New("locked: the Applier or the Locker is nil: give New both"))
+	}
 	held := &held{Applier: a, leases: map[string]*lock.Lease{}, refused: map[string]error{}}
 	defer held.release(ctx)
 	held.lock(ctx, rs)
@@ -91,6 +94,14 @@ func (a *Applier) ApplyAll(ctx context.Context, rs []engine.Request) []engine.Re
 		for i, result := range a.to.ApplyAll(ctx, granted) {
 			results[places[i]] = result
 		}
+	}
+	return results
+}
+
+func failed(rs []engine.Request, err error) []engine.Result {
+	results := make([]engine.Result, len(rs))
+	for i, r := range rs {
+		results[i] = engine.Failed(r, err)
 	}
 	return results
 }

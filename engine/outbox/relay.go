@@ -15,10 +15,12 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/lock"
 	"example.com/orderd/engine/retry"
+	"example.com/orderd/engine/schema"
 )
 
 // Config tunes a Relay. The zero value works.
@@ -73,6 +75,9 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	if err != nil {
 		return nil, err
 	}
+	if err := schema.Check(ctx, db, engine.Schema); err != nil {
+		return nil, err
+	}
 	cfg.Batch = cmp.Or(cfg.Batch, 1000)
 	cfg.Tries = cmp.Or(cfg.Tries, 30)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
@@ -81,7 +86,10 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	}
 	r := &Relay{db: d, rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: cfg.Tries, Rand: cfg.Rand}}
 	names := ""
-	for _, s := range sinks {
+	for i, s := range sinks {
+		if s == nil {
+			return nil, fmt.Errorf("outbox: sink %d of %d is nil", i+1, len(sinks))
+		}
 		if !sinkName.MatchString(s.Name()) || slices.Contains(strings.Fields(names), s.Name()) {
 			return nil, fmt.Errorf("outbox: the sink's name %q is malformed or taken", s.Name())
 		}

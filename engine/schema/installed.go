@@ -2,11 +2,12 @@ package schema
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"gorm.io/gorm"
+
+	"example.com/orderd/engine/internal/sqldb"
 )
 
 // Installed is a component as a database has it.
@@ -46,7 +47,7 @@ func installed(ctx context.Context, db *gorm.DB, name string) (record, error) {
 // recorded reads the row of a component, or all rows where no name is given.
 func recorded(ctx context.Context, db *gorm.DB, name string) ([]record, error) {
 	if db == nil || db.Config == nil || db.ConnPool == nil || db.Statement == nil {
-		return nil, errors.New("schema: the gorm handle is not open")
+		return nil, sqldb.ErrNotOpen
 	}
 	columns, _, err := lookAt(ctx, db, "engine_schema")
 	if err != nil || len(columns) == 0 {

@@ -19,6 +19,7 @@ import (
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/retry"
+	"example.com/orderd/engine/schema"
 )
 
 // Config tunes Timers. The zero value works.
@@ -54,6 +55,12 @@ const (
 func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*Timers, error) {
 	d, err := sqldb.Wrap(ctx, db)
 	if err != nil {
+		return nil, err
+	}
+	if apply == nil {
+		return nil, errors.New("timer: the Applier is nil: give New the Engine or Batcher that answers the timers' events")
+	}
+	if err := schema.Check(ctx, db, engine.Schema); err != nil {
 		return nil, err
 	}
 	cfg.Batch = cmp.Or(cfg.Batch, 500)

@@ -6,6 +6,7 @@ package txn
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"gorm.io/gorm"
 
@@ -25,6 +26,9 @@ import (
 // *dberr.CommitError, and the transaction may stand where that says Unknown: f is not run again then. ctx ends
 // waiting and keeps COMMIT from being sent; once sent, it is waited for.
 func Run(ctx context.Context, db *gorm.DB, f func(tx *gorm.DB) error) error {
+	if f == nil {
+		return errors.New("txn: the function is nil: give Run what is to be done in the transaction")
+	}
 	d, err := sqldb.Unchecked(db)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@
 package sqldb
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,9 +33,12 @@ func (d Dialect) String() string {
 	}
 }
 
+// ErrNotOpen says that a handle is nil, or leads to no database.
+var ErrNotOpen = errors.New("the gorm handle is nil or not open: give what mysqldb.Open, sqlitedb.Open or gorm.Open has returned, and look at its error first")
+
 func dialectOf(db *gorm.DB) (Dialect, error) {
 	if db == nil || db.Config == nil || db.Dialector == nil {
-		return 0, fmt.Errorf("sqldb: the gorm handle is not open")
+		return 0, ErrNotOpen
 	}
 	switch name := db.Name(); name {
 	case "mysql":

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/orderd/engine"
 	"example.com/orderd/engine/internal/sqldb"
 	"example.com/orderd/engine/lock"
 )
@@ -31,6 +32,9 @@ const (
 // is room; endpoints take turns. It does not wait for the runs; when one ends, Config.Wake is called. It
 // is a worker's step, under the lease SenderName.
 func (w *Webhooks) Step(ctx context.Context, fence int64) (more bool, err error) {
+	if w.life.Err() != nil {
+		return false, fmt.Errorf("webhook: the sender is %w", engine.ErrClosed)
+	}
 	endpoints, err := w.endpoints(ctx, "WHERE status = 'enabled' ORDER BY id")
 	if err != nil {
 		return false, err
@@ -43,14 +47,16 @@ func (w *Webhooks) Step(ctx context.Context, fence int64) (more bool, err error)
 		due, err := w.due(ctx, e)
 		if err != nil || len(due) == 0 {
 			w.free(e.ID)
+			w.all.Done()
 			failures = append(failures, err)
 			continue
 		}
-		w.all.Go(func() {
+		go func() {
+			defer w.all.Done()
 			defer w.cfg.Wake()
 			defer w.free(e.ID)
 			w.run(e, due, fence)
-		})
+		}()
 	}
 	return false, errors.Join(failures...)
 }
@@ -72,12 +78,15 @@ func (w *Webhooks) inTurn(endpoints []*Endpoint) []*Endpoint {
 // Wait returns when no run is under way.
 func (w *Webhooks) Wait() { w.all.Wait() }
 
+// occupy begins a run, unless there is one, or no room, or Close has come; w.all.Done ends it. It counts under the lock
+// under which Close ends the runs, so that none begins once Close waits for them.
 func (w *Webhooks) occupy(endpoint string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.busy[endpoint] || len(w.busy) >= endpointsBusy || w.life.Err() != nil {
 		return false
 	}
+	w.all.Add(1)
 	w.busy[endpoint] = true
 	w.runs++
 	w.ran[endpoint] = w.runs

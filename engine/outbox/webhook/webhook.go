@@ -103,9 +103,12 @@ func New(ctx context.Context, db *gorm.DB, cfg Config) (*Webhooks, error) {
 	return w, nil
 }
 
-// Close ends posts that are under way, which will be made again, and waits for them.
+// Close ends posts that are under way, which will be made again, and waits for them. From then on Step returns
+// engine.ErrClosed; endpoints and deliveries may still be read and written. Closing again is no error.
 func (w *Webhooks) Close() {
+	w.mu.Lock()
 	w.end()
+	w.mu.Unlock()
 	w.all.Wait()
 	w.client.CloseIdleConnections()
 }

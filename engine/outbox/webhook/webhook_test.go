@@ -615,6 +615,35 @@ func TestStoppingBlamesNobody(t *testing.T) {
 	})
 }
 
+// However the steps of a worker and Close fall together, nothing runs once Close has returned, and steps say why.
+func TestAClosedSenderSaysSo(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		in := receive(t, func(http.ResponseWriter, *http.Request, posted) {})
+		r.endpoint(t, in.URL)
+		r.Open(t, "a")
+		r.relayAll(t)
+		began, stepped := make(chan struct{}), make(chan error, 1)
+		go func() {
+			close(began)
+			for {
+				if _, err := r.Step(t.Context(), 0); err != nil {
+					stepped <- err
+					return
+				}
+			}
+		}()
+		<-began
+		r.Close()
+		if err := <-stepped; !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("a step after Close: %v, want ErrClosed", err)
+		}
+		r.Close()
+		if _, err := r.Step(t.Context(), 0); !errors.Is(err, engine.ErrClosed) {
+			t.Errorf("a step after Close: %v, want ErrClosed", err)
+		}
+	})
+}
+
 func TestDeletingTwiceSucceedsAndSaysSo(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		in := receive(t, func(w http.ResponseWriter, _ *http.Request, _ posted) { w.WriteHeader(http.StatusInternalServerError) })
