@@ -9,17 +9,27 @@ import (
 )
 
 // path is a way through a machine: a creating edge and what follows, as indexes of edges.
+// Or a row that is there already and what follows.
 type path struct {
 	d     engine.Description
 	edges []int
+	from  engine.State // where the row is whose first step is there
 }
 
-func (p path) edge(i int) engine.DescribedEdge { return p.d.Edges[p.edges[i]] }
+// there is the first step of a row that was there before: no edge.
+const there = -1
+
+func (p path) edge(i int) engine.DescribedEdge {
+	if p.edges[i] == there {
+		return engine.DescribedEdge{Event: "there", To: p.from}
+	}
+	return p.d.Edges[p.edges[i]]
+}
 
 func (p path) end() engine.State { return p.edge(len(p.edges) - 1).To }
 
 func (p path) with(edge int) path {
-	return path{d: p.d, edges: append(slices.Clip(p.edges), edge)}
+	return path{d: p.d, from: p.from, edges: append(slices.Clip(p.edges), edge)}
 }
 
 // String names the path in a test's output.
@@ -35,22 +45,9 @@ func (p path) String() string {
 // then one more way for each edge that none of them takes.
 func paths(d engine.Description, limit int) []path {
 	var all []path
-	var extend func(p path)
-	extend = func(p path) {
-		stuck := true
-		for i, e := range d.Edges {
-			if e.From == p.end() && !slices.Contains(p.edges, i) && len(all) < limit {
-				stuck = false
-				extend(p.with(i))
-			}
-		}
-		if stuck && len(all) < limit {
-			all = append(all, p)
-		}
-	}
 	for i, e := range d.Edges {
-		if e.From == "" {
-			extend(path{d: d, edges: []int{i}})
+		if e.From == "" && len(all) < limit {
+			all = append(all, extended(path{d: d, edges: []int{i}}, limit-len(all))...)
 		}
 	}
 	return append(all, uncovered(d, all)...)

@@ -44,6 +44,9 @@ func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	}
 	var answers Answers
 	a = answers.Through(a)
+	if kit.Existing != nil {
+		stormExisting(t, db, kit, e, a, opts)
+	}
 	for n, p := range covering(paths(kit.Machine.Describe(), walkPathsMax)) {
 		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 1_000_000 + n, opts: opts}
 		s.moved = sync.NewCond(&s.mu)
@@ -55,6 +58,9 @@ func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	faults.Decide(nil)
 	closeEngine(t, e)
 	answers.Check(t, db)
+	if kit.Existing != nil {
+		checkAdopted(t, db, kit)
+	}
 	checkDatabase(t, db, kit)
 }
 
@@ -94,6 +100,8 @@ type storm[S any] struct {
 	n    int
 	opts Storms
 
+	existing *existing // the row, if it was there before: its first step has happened
+
 	mu      sync.Mutex
 	moved   *sync.Cond // broadcast whenever a step has been applied or given up
 	id      string
@@ -107,16 +115,21 @@ type storm[S any] struct {
 // blow sends all requests of one path in random order and checks how often each step was applied.
 func (s *storm[S]) blow() {
 	s.applied, s.unknown, s.steps = map[int]int{}, map[int]bool{}, len(s.p.edges)
-	s.inputs = []any{s.kit.input(*s.kit.New(s.n), s.p.edge(0))}
+	first := 0
+	if s.existing != nil {
+		first, s.id, s.done, s.inputs = 1, s.existing.id, 1, []any{nil}
+	} else {
+		s.inputs = []any{s.kit.input(*s.kit.New(s.n), s.p.edge(0))}
+	}
 	var tasks []int
-	for i := range s.p.edges {
+	for i := first; i < len(s.p.edges); i++ {
 		for range s.opts.Duplicates {
 			tasks = append(tasks, i)
 		}
 	}
 	random := rand.New(rand.NewPCG(s.opts.Seed, uint64(s.n)))
 	random.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
-	for i := range s.p.edges { // one caller per step who does not give up keeps the storm going
+	for i := first; i < len(s.p.edges); i++ { // one caller per step who does not give up keeps the storm going
 		tasks = slices.Insert(tasks, 0, i)
 	}
 	var callers sync.WaitGroup
@@ -133,7 +146,7 @@ func (s *storm[S]) blow() {
 	}
 	close(queue)
 	callers.Wait()
-	for i := range s.steps {
+	for i := first; i < s.steps; i++ {
 		if n := s.applied[i]; n != 1 && !(n == 0 && s.unknown[i]) {
 			s.t.Errorf("path %s: step %d, %s, was answered applied %d times", s.p, i+1, s.p.edge(i).Event, n)
 		}
@@ -224,7 +237,7 @@ func (s *storm[S]) ask(i int, input any) bool {
 		return false
 	}
 	r := engine.Request{
-		Machine: s.p.d.Name, ID: id, Event: edge.Event, Input: input, Actor: "storm", IfVersion: int64(i),
+		Machine: s.p.d.Name, ID: id, Event: edge.Event, Input: input, Actor: "storm", IfVersion: s.before(i),
 		Key: engine.Key{Source: "storm", Seq: fmt.Sprintf("%d/%d", s.n, i)},
 	}
 	var result engine.Result
@@ -236,6 +249,17 @@ func (s *storm[S]) ask(i int, input any) bool {
 		result, err = s.a.Apply(context.Background(), r)
 	}
 	return s.answered(i, result, err)
+}
+
+// before is the version that a step finds. A row that is not adopted has none to be pinned.
+func (s *storm[S]) before(i int) int64 {
+	switch {
+	case s.existing == nil, s.existing.version == 0 && i > 1:
+		return int64(i)
+	case s.existing.version == 0:
+		return 0
+	}
+	return s.existing.version - 1 + int64(i)
 }
 
 // subject is the id of the subject, once it has been created.
@@ -263,7 +287,7 @@ func (s *storm[S]) answered(i int, result engine.Result, err error) bool {
 	case errors.Is(err, engine.ErrUnknown):
 		s.unknown[i] = true
 	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrConflict):
-	case errors.Is(err, engine.ErrStale) && result.Detail == engine.VersionMoved && result.Version < int64(i):
+	case errors.Is(err, engine.ErrStale) && result.Detail == engine.VersionMoved && result.Version < s.before(i):
 		// too early: the pinned version has not come yet
 	default:
 		s.t.Errorf("path %s: step %d, %s: unexplained answer %v while %d steps had happened", s.p, i+1, s.p.edge(i).Event, err, s.done)
