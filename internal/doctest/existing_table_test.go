@@ -50,23 +50,28 @@ func TestTheGuideToAnExistingTable(t *testing.T) {
 	write(t, read(t, "go.sum"), folder, "go.sum")
 	files := file.FindAllStringSubmatch(text, -1)
 	require.Len(t, files, 3)
-	for _, m := range files {
-		write(t, m[2], folder, m[1])
+	build := func() {
+		for _, m := range files {
+			write(t, m[2], folder, m[1])
+		}
+		require.Empty(t, goFormat(t, folder))
+		goRun(t, folder, "build", "-mod=mod", "-trimpath", "-o", "shop", ".")
 	}
-	require.Empty(t, goFormat(t, folder))
-	goRun(t, folder, "build", "-mod=mod", "-trimpath", "-o", "shop", ".")
+	build()
 
 	walk := dialogue(text)
 	require.Greater(t, len(walk), 8)
 	enginetest.OnServers(t, func(t *testing.T, s enginetest.Server) {
 		dsn := s.DSN(t)
+		build() // as the page has it: its commands edit files
 		for _, step := range walk {
 			require.Equal(t, step.output, do(t, folder, dsn, step.command), "$ %s", step.command)
 		}
 	})
 }
 
-// do does what a command of the guide does: the program as it was built, and the client by its driver.
+// do does what a command of the guide does: runs the program as it was built, edits a file and builds it anew, and asks by
+// the driver what the guide asks by the client.
 func do(t *testing.T, folder, dsn, command string) string {
 	t.Helper()
 	if arg, ok := strings.CutPrefix(command, "go run . "); ok {
@@ -74,6 +79,14 @@ func do(t *testing.T, folder, dsn, command string) string {
 		cmd.Env = append(os.Environ(), "SHOP="+dsn)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", command, out)
+		return string(out)
+	}
+	if strings.HasPrefix(command, "sed -i ") {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+		cmd.Dir = folder
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", command, out)
+		goRun(t, folder, "build", "-mod=mod", "-trimpath", "-o", "shop", ".")
 		return string(out)
 	}
 	cfg, err := mysql.ParseDSN(dsn)
