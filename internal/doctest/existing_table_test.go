@@ -102,6 +102,11 @@ func do(t *testing.T, folder, dsn, command string) string {
 		require.NoError(t, err)
 		return ""
 	}
+	if change, ok := strings.CutPrefix(command, `mysql shop -e "`); ok {
+		_, err := db.ExecContext(context.Background(), strings.TrimSuffix(change, `"`))
+		require.NoError(t, err)
+		return ""
+	}
 	query, ok := strings.CutPrefix(command, `mysql -N shop -e "`)
 	require.True(t, ok, command)
 	var answer string
