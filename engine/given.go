@@ -74,7 +74,9 @@ func (f *givenColumn) said(r *rowType, row any) (driver.Value, error) {
 		return nil, err
 	}
 	if f.shape.timed[f.FieldType] { // no circle has survived the serializer
-		row = r.copyRow(row)
+		if row, err = r.copyRow(row); err != nil {
+			return nil, err
+		}
 		own := reflect.New(f.FieldType).Elem()
 		own.Set(valueOf(row, f.Field))
 		f.shape.utc(own)
