@@ -120,30 +120,7 @@ func (c *crowd) contest(ctx context.Context, name string) error {
 func TestKillsOfANodeAndOfADaemonLoseNothing(t *testing.T) {
 	n := onThreeNodes(t)
 	daemons, urls := n.serve()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), workMax, errors.New("the work lasts too long"))
-	defer cancel()
-	ctx, giveUp := context.WithCancelCause(ctx)
-	var callers sync.WaitGroup
-	defer func() {
-		giveUp(nil)
-		callers.Wait()
-	}()
-	w := &work{crowd: newCrowd(t, 2*pairs, n.key, urls...), journal: map[string][]acknowledged{}, paid: map[string]string{}, payouts: map[string]string{}}
-	w.stands = true
-	in := receiver(t)
-	made, err := w.post(ctx, "/v1/webhook-endpoints", fmt.Sprintf(`{"url":%q,"events":["order.*"]}`, in.URL))
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, made.status, made)
-	w.openAccounts(ctx, t)
-	for caller := range 2 * pairs {
-		callers.Go(func() {
-			for i := 0; !w.stopping.Load() && ctx.Err() == nil; i++ {
-				if err := w.live(ctx, fmt.Sprintf("%d-%d", caller/2, i), i); err != nil {
-					giveUp(err)
-				}
-			}
-		})
-	}
+	ctx, w, in := startWork(t, n.key, urls...)
 	further := func(promises int64) {
 		enough := w.promises.Load() + promises
 		waitFor(ctx, t, "more is promised", func() bool { return w.promises.Load() >= enough })
@@ -158,13 +135,8 @@ func TestKillsOfANodeAndOfADaemonLoseNothing(t *testing.T) {
 	daemons[2] = n.each[2].serveMortal()
 	w.meet(urls[0], urls[1], daemons[2].url)
 	further(200)
-	w.stopping.Store(true)
-	callers.Wait()
-	require.NoError(t, context.Cause(ctx))
-	t.Logf("%d requests cut, %d asked again, %d keys, %d promises", w.cut.Load(), w.retried.Load(), len(w.journal), w.promises.Load())
-	w.requireKept(t)
-	requireHeard(ctx, t, n.settings[0], in)
-	w.requirePaidOut(t)
+	w.finish(ctx, t)
+	w.requirePromisesKept(ctx, t, n.settings[0], in)
 	for _, r := range daemons {
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)

@@ -39,6 +39,7 @@ type work struct {
 	payouts map[string]string         // transfers by key
 
 	shop, merchant string // accounts: a cent goes from one to the other for each order
+	callers        sync.WaitGroup
 }
 
 const (
@@ -50,32 +51,8 @@ const (
 
 func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 	eachBinary(t, func(t *testing.T, b *binary, setting, key string) {
-		ctx, cancel := context.WithTimeoutCause(t.Context(), workMax, errors.New("the work lasts too long"))
-		defer cancel()
-		ctx, giveUp := context.WithCancelCause(ctx)
-		var callers sync.WaitGroup
-		defer func() {
-			giveUp(nil)
-			callers.Wait()
-		}()
 		r := b.serveMortal()
-		w := &work{crowd: newCrowd(t, 2*pairs, key, r.url), journal: map[string][]acknowledged{}, paid: map[string]string{}, payouts: map[string]string{}}
-		w.stands = true
-		in := receiver(t)
-		made, err := w.post(ctx, "/v1/webhook-endpoints", fmt.Sprintf(`{"url":%q,"events":["order.*"]}`, in.URL))
-		require.NoError(t, err)
-		require.Equal(t, http.StatusCreated, made.status, made)
-		w.openAccounts(ctx, t)
-		for caller := range 2 * pairs {
-			callers.Go(func() {
-				for n := 0; !w.stopping.Load() && ctx.Err() == nil; n++ {
-					if err := w.live(ctx, fmt.Sprintf("%d-%d", caller/2, n), n); err != nil {
-						giveUp(err)
-					}
-				}
-			})
-		}
-
+		ctx, w, in := startWork(t, key, r.url)
 		random := rand.New(rand.NewPCG(killSeed, killSeed))
 		for range kills {
 			enough := w.promises.Load() + 20 + random.Int64N(100)
@@ -88,21 +65,64 @@ func TestKillsUnderLoadLoseNothingAndDoNothingTwice(t *testing.T) {
 			r = b.serveMortal()
 			w.meet(r.url)
 		}
-		w.stopping.Store(true)
-		callers.Wait()
-		require.NoError(t, context.Cause(ctx))
-		t.Logf("%d kills, %d requests cut, %d asked again, %d keys, %d promises",
-			kills, w.cut.Load(), w.retried.Load(), len(w.journal), w.promises.Load())
-
-		w.requireKept(t)
-		requireHeard(ctx, t, setting, in)
-		w.requirePaidOut(t)
+		w.finish(ctx, t)
+		w.requirePromisesKept(ctx, t, setting, in)
 		code, log := r.stop()
 		require.Equal(t, 0, code, log)
 		b.requireVerified()
 		requireOncePerKey(t, setting)
 		w.requireTrue(t, setting)
 	})
+}
+
+// startWork lets pairs of callers move orders until finish, at daemons that also post what happens to a receiver.
+// The context ends with the first caller that is told what cannot be, and that is its cause.
+func startWork(t *testing.T, key string, urls ...string) (context.Context, *work, *shopfront) {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), workMax, errors.New("the work lasts too long"))
+	ctx, giveUp := context.WithCancelCause(ctx)
+	w := &work{
+		crowd:   newCrowd(t, 2*pairs, key, urls...),
+		journal: map[string][]acknowledged{}, paid: map[string]string{}, payouts: map[string]string{},
+	}
+	t.Cleanup(func() {
+		giveUp(nil)
+		w.callers.Wait()
+		cancel()
+	})
+	w.stands = true
+	in := receiver(t)
+	made, err := w.post(ctx, "/v1/webhook-endpoints", fmt.Sprintf(`{"url":%q,"events":["order.*"]}`, in.URL))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, made.status, made)
+	w.openAccounts(ctx, t)
+	for caller := range 2 * pairs {
+		w.callers.Go(func() {
+			for n := 0; !w.stopping.Load() && ctx.Err() == nil; n++ {
+				if err := w.live(ctx, fmt.Sprintf("%d-%d", caller/2, n), n); err != nil {
+					giveUp(err)
+				}
+			}
+		})
+	}
+	return ctx, w, in
+}
+
+// finish lets each caller finish the order at hand. Nobody may have been told what cannot be.
+func (w *work) finish(ctx context.Context, t *testing.T) {
+	t.Helper()
+	w.stopping.Store(true)
+	w.callers.Wait()
+	require.NoError(t, context.Cause(ctx))
+	t.Logf("%d requests cut, %d asked again, %d keys, %d promises", w.cut.Load(), w.retried.Load(), len(w.journal), w.promises.Load())
+}
+
+// requirePromisesKept holds what was promised against what the daemons say and what the receiver has heard.
+func (w *work) requirePromisesKept(ctx context.Context, t *testing.T, setting string, in *shopfront) {
+	t.Helper()
+	w.requireKept(t)
+	requireHeard(ctx, t, setting, in)
+	w.requirePaidOut(t)
 }
 
 // live takes one order from nothing to its end. Every fourth is cancelled before its money comes.
