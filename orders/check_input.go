@@ -13,7 +13,8 @@ func bad(field, format string, args ...any) error {
 	return &engine.RequestError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// CheckText refuses, as an *engine.RequestError, text that is too short, too long (both in characters) or cannot be shown on one line.
+// CheckText refuses, as an *engine.RequestError, text that is too short, too long (both in characters) or cannot be
+// shown on one line.
 func CheckText(field, text string, least, most int) error {
 	n := utf8.RuneCountInString(text)
 	switch {

@@ -28,7 +28,8 @@ func checkItems(ctx context.Context, g *gorm.DB, found func(verify.Finding)) err
 	for from := ""; ; {
 		var to string
 		err := txn.Each(db, fmt.Sprintf(`SELECT COALESCE(MAX(id), '') FROM (SELECT DISTINCT order_id AS id FROM order_items
-			WHERE order_id > ? ORDER BY order_id LIMIT %d) part`, itemsPart), []any{from}, func(rows *sql.Rows) error { return rows.Scan(&to) })
+			WHERE order_id > ? ORDER BY order_id LIMIT %d) part`, itemsPart), []any{from},
+			func(rows *sql.Rows) error { return rows.Scan(&to) })
 		if err != nil {
 			return err
 		}
@@ -82,7 +83,8 @@ func (c *itemsCheck) row(rows *sql.Rows) error {
 	case len(c.placed) == 0:
 		c.tell("the item in line %d was not ordered", i.Line)
 	case c.placed[0] != i:
-		c.tell("the item in line %d is %d of %q (%s) for %d each, ordered were %d of %q (%s) for %d each in line %d", i.Line, i.Quantity, i.SKU, i.Name,
+		c.tell("the item in line %d is %d of %q (%s) for %d each, ordered were %d of %q (%s) for %d each in line %d", i.Line,
+			i.Quantity, i.SKU, i.Name,
 			i.UnitPrice, c.placed[0].Quantity, c.placed[0].SKU, c.placed[0].Name, c.placed[0].UnitPrice, c.placed[0].Line)
 	default:
 		c.placed = c.placed[1:]
@@ -100,7 +102,8 @@ func (c *itemsCheck) end() {
 // tell reports the first thing that is wrong with an order: the others follow from it.
 func (c *itemsCheck) tell(format string, args ...any) {
 	if !c.wrong {
-		c.found(verify.Finding{Invariant: verify.Unchanged, Machine: MachineOrder, Subject: c.order, Text: fmt.Sprintf(format, args...)})
+		c.found(verify.Finding{Invariant: verify.Unchanged, Machine: MachineOrder, Subject: c.order,
+			Text: fmt.Sprintf(format, args...)})
 	}
 	c.wrong = true
 }

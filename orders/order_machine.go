@@ -102,7 +102,8 @@ func (cfg Config) placeEdge() engine.Edge[Order] {
 // operator's offline payment becomes a row in the same transaction.
 func (cfg Config) payEdges() []engine.Edge[Order] {
 	payable := []engine.State{OrderPlaced, OrderPartlyPaid}
-	edge := func(event engine.Event, from []engine.State, to engine.State, guards []engine.Guard[Order], actions ...engine.Action[Order]) []engine.Edge[Order] {
+	edge := func(event engine.Event, from []engine.State, to engine.State, guards []engine.Guard[Order],
+		actions ...engine.Action[Order]) []engine.Edge[Order] {
 		captured := engine.Edge[Order]{Event: event, From: from, To: to, Actions: actions}
 		captured.Guards = append([]engine.Guard[Order]{isCaptured()}, guards...)
 		offline := engine.Edge[Order]{Event: event, From: from, To: to}

@@ -92,7 +92,8 @@ func (d *daemon) assembleBackground(ctx context.Context) (err error) {
 		}
 		sinks, b.closers = append(sinks, sink), append(b.closers, sink.Close)
 	}
-	b.relay, err = outbox.NewRelay(ctx, db, outbox.Config{Now: d.now, Logger: d.log, Handed: d.metrics.Handed, Parked: d.metrics.Parked}, sinks...)
+	b.relay, err = outbox.NewRelay(ctx, db, outbox.Config{Now: d.now, Logger: d.log, Handed: d.metrics.Handed,
+		Parked: d.metrics.Parked}, sinks...)
 	if err != nil {
 		return err
 	}

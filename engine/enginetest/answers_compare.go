@@ -101,7 +101,8 @@ func (c *comparison) account() {
 			continue
 		}
 		if len(c.open[k]) == 0 {
-			c.fault(q, "its key made version %d of %s %s, and nobody was told applied or left without an answer", h.Version, h.Machine, h.Subject)
+			c.fault(q, "its key made version %d of %s %s, and nobody was told applied or left without an answer", h.Version,
+				h.Machine, h.Subject)
 			continue
 		}
 		h.possibly = c.open[k][0].began // they are in the order in which they were asked

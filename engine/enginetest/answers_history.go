@@ -46,7 +46,8 @@ const historySelect = `SELECT machine, subject, version, event, from_status, to_
 
 func readPast(ctx context.Context, db *gorm.DB) (*past, error) {
 	p := &past{
-		at: map[place]*happened{}, byKey: map[engine.Key]*happened{}, last: map[subject]int64{}, graphs: map[string]engine.Description{},
+		at: map[place]*happened{}, byKey: map[engine.Key]*happened{}, last: map[subject]int64{},
+		graphs: map[string]engine.Description{},
 	}
 	err := eachRow(ctx, db, historySelect, func(rows *sql.Rows) error {
 		h := &happened{surely: never}

@@ -122,7 +122,8 @@ func (s Server) DSN(tb testing.TB) string {
 		tb.Fatalf("%s: %v", s.Env, err)
 	}
 	name := "test_" + randomName()
-	if _, err := server.ExecContext(context.Background(), "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
+	if _, err := server.ExecContext(context.Background(), "CREATE DATABASE "+name+
+		" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
 		tb.Fatalf("create test database: %v", err)
 	}
 	tb.Cleanup(func() {

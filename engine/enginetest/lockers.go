@@ -33,7 +33,8 @@ func (granted) Release(context.Context) error { return nil }
 // Lockers holds a kind of lock.Locker to what every one promises. locker makes them, each for another
 // owner, with leases of some length; all know of each other. steal gives a lock to somebody else, as if
 // its holder had been paused for longer than the lease, until giveUp. db has the engine's tables.
-func Lockers(t *testing.T, db *gorm.DB, locker func(t *testing.T, ttl time.Duration) lock.Locker, steal func(t *testing.T, name string) (giveUp func())) {
+func Lockers(t *testing.T, db *gorm.DB, locker func(t *testing.T, ttl time.Duration) lock.Locker,
+	steal func(t *testing.T, name string) (giveUp func())) {
 	t.Helper()
 	must := func(t *testing.T, l *lock.Lease, err error) *lock.Lease {
 		t.Helper()

@@ -28,7 +28,8 @@ type Storms struct {
 // the subject's history explains, and in the end the database must be clean.
 func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	t.Helper()
-	opts.Callers, opts.Duplicates = max(opts.Callers, 16*btoi(opts.Callers == 0)), max(opts.Duplicates, 20*btoi(opts.Duplicates == 0))
+	opts.Callers, opts.Duplicates = max(opts.Callers, 16*btoi(opts.Callers == 0)),
+		max(opts.Duplicates, 20*btoi(opts.Duplicates == 0))
 	opts.Seed = max(opts.Seed, 1)
 	kit.prepare(t, db)
 	shaken, faults := NewFaulty(db, nil)

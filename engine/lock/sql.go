@@ -60,7 +60,8 @@ func (s *SQL) Try(ctx context.Context, name string) (*Lease, error) {
 			return err
 		}
 		known := false
-		err = tx.Each(ctx, "SELECT 1 FROM engine_leases WHERE name = ?", []any{name}, func(*sql.Rows) error { known = true; return nil })
+		err = tx.Each(ctx, "SELECT 1 FROM engine_leases WHERE name = ?", []any{name},
+			func(*sql.Rows) error { known = true; return nil })
 		if err != nil || known {
 			return err
 		}

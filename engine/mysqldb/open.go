@@ -74,7 +74,8 @@ func Open(dsn string, opts ...Option) (*gorm.DB, error) {
 	if o.packets {
 		many := cfg.Clone()
 		many.MultiStatements = true
-		if main.packets, err = pool(many, &connector{session: session{lockWait: o.lockWait, packets: true}}, min(o.maxConns, packetConns)); err != nil {
+		if main.packets, err = pool(many, &connector{session: session{lockWait: o.lockWait, packets: true}},
+			min(o.maxConns, packetConns)); err != nil {
 			return nil, err
 		}
 	}

@@ -57,7 +57,8 @@ type Page struct {
 }
 
 // latest is the order of messages: their place in the queue.
-var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128), keyset.Int("version"), keyset.Int("ordinal")}
+var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128),
+	keyset.Int("version"), keyset.Int("ordinal")}
 
 // Get finds one message.
 func (q *Queue) Get(ctx context.Context, id string) (Message, error) {
@@ -201,11 +202,12 @@ func (q *Queue) Replay(ctx context.Context, f Filter, most int) (int, error) {
 	for total < most {
 		var part []Message
 		err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = ?"+where+
-			" ORDER BY next_at LIMIT "+strconv.Itoa(min(replayPart, most-total)), slices.Concat([]any{string(f.Status)}, args), func(rows *sql.Rows) error {
-			m, err := scan(rows)
-			part = append(part, m)
-			return err
-		})
+			" ORDER BY next_at LIMIT "+strconv.Itoa(min(replayPart, most-total)), slices.Concat([]any{string(f.Status)}, args),
+			func(rows *sql.Rows) error {
+				m, err := scan(rows)
+				part = append(part, m)
+				return err
+			})
 		if err != nil {
 			return total, fmt.Errorf("outbox: find what to replay: %w", err)
 		}
@@ -314,7 +316,8 @@ func raise(ctx context.Context, tx *sqldb.Tx, mark time.Time, removed int) error
 	if err != nil || n > 0 {
 		return err
 	}
-	return tx.Insert(ctx, sqldb.Insert{Table: "engine_watermarks", Columns: []string{"name", "at", "gone"}, Rows: [][]any{{"engine_messages", mark, removed}}})
+	return tx.Insert(ctx, sqldb.Insert{Table: "engine_watermarks", Columns: []string{"name", "at", "gone"},
+		Rows: [][]any{{"engine_messages", mark, removed}}})
 }
 
 // trimMax bounds one Trim.

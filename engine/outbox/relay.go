@@ -82,7 +82,8 @@ func NewRelay(ctx context.Context, db *gorm.DB, cfg Config, sinks ...Sink) (*Rel
 	cfg.Tries = cmp.Or(cfg.Tries, 30)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 15*time.Second)
 	if cfg.Batch < 1 || cfg.Batch > 1000 || cfg.Tries < 1 || cfg.Timeout < 0 {
-		return nil, fmt.Errorf("outbox: batch %d, want 1 to 1000; tries %d and timeout %s, want positive ones", cfg.Batch, cfg.Tries, cfg.Timeout)
+		return nil, fmt.Errorf("outbox: batch %d, want 1 to 1000; tries %d and timeout %s, want positive ones", cfg.Batch,
+			cfg.Tries, cfg.Timeout)
 	}
 	r := &Relay{db: d, rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: cfg.Tries, Rand: cfg.Rand}}
 	names := ""
@@ -142,7 +143,8 @@ func (r *Relay) due(ctx context.Context) (batch []Message, more bool, err error)
 	retries := max(1, r.cfg.Batch/retryShare)
 	const order = " ORDER BY next_at, machine, subject, version, ordinal LIMIT "
 	err = r.db.Read(ctx, []sqldb.Reading{
-		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'retrying' AND next_at <= ?" + order + strconv.Itoa(retries),
+		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'retrying' AND next_at <= ?" + order +
+			strconv.Itoa(retries),
 			Args: []any{r.cfg.Now().UTC().Truncate(sqldb.Precision)}, Row: add},
 		{Query: "SELECT " + columns + " FROM engine_messages WHERE status = 'pending'" + order + strconv.Itoa(r.cfg.Batch), Row: add},
 		{Query: "SELECT 1 FROM engine_messages WHERE status = 'retrying' LIMIT 1", Row: func(*sql.Rows) error {
@@ -216,7 +218,8 @@ func (r *Relay) withOlder(ctx context.Context, fresh []Message) ([]Message, erro
 			args = append(args, s.machine, s.id, oldest[s])
 		}
 		one := "(machine = ? AND subject = ? AND version < ?)"
-		err := r.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'pending' AND ("+one+strings.Repeat(" OR "+one, len(part)-1)+
+		err := r.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE status = 'pending' AND ("+one+
+			strings.Repeat(" OR "+one, len(part)-1)+
 			") ORDER BY version LIMIT "+strconv.Itoa(r.cfg.Batch), args, func(rows *sql.Rows) error {
 			m, err := scan(rows)
 			fresh = append(fresh, m)

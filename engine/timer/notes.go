@@ -59,7 +59,8 @@ func (t *Timers) write(ctx context.Context, fence int64, n notes) error {
 		if f.note.Parked {
 			status = "parked"
 		}
-		script.Exec("UPDATE engine_timers SET status = ?, next_at = ?, tries = ?, problem = ? WHERE "+armed+" AND "+held+" AND "+places(1),
+		script.Exec("UPDATE engine_timers SET status = ?, next_at = ?, tries = ?, problem = ? WHERE "+armed+" AND "+held+
+			" AND "+places(1),
 			slices.Concat([]any{status, f.note.NextAt, f.note.Tries, f.note.Problem}, holds, f.place())...)
 	}
 	return t.db.WithBackoff(sqldb.Backoff{}).Retry(ctx, func(tx *sqldb.Tx) error { return tx.Play(ctx, script) })

@@ -111,13 +111,15 @@ type Page struct {
 }
 
 // latest is the order of timers: their place in the queue.
-var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128), keyset.Int("entered"), keyset.Text("name", 64)}
+var latest = keyset.List{keyset.Time("next_at"), keyset.Text("machine", 64), keyset.Text("subject", 128),
+	keyset.Int("entered"), keyset.Text("name", 64)}
 
 const columns = "machine, subject, entered, name, event, due_at, status, tries, next_at, problem, armed_at"
 
 func scan(rows *sql.Rows) (Timer, error) {
 	var t Timer
-	err := rows.Scan(&t.Machine, &t.Subject, &t.Entered, &t.Name, &t.Event, &t.DueAt, &t.Status, &t.Tries, &t.NextAt, &t.Problem, &t.ArmedAt)
+	err := rows.Scan(&t.Machine, &t.Subject, &t.Entered, &t.Name, &t.Event, &t.DueAt, &t.Status, &t.Tries, &t.NextAt,
+		&t.Problem, &t.ArmedAt)
 	t.ID = place{t.Machine, t.Subject, t.Entered, t.Name}.id()
 	t.DueAt, t.NextAt, t.ArmedAt = t.DueAt.UTC(), t.NextAt.UTC(), t.ArmedAt.UTC()
 	return t, err
@@ -197,7 +199,8 @@ func (q *Queue) Retry(ctx context.Context, id string) (bool, error) {
 	}
 	now := q.now().UTC().Truncate(sqldb.Precision)
 	n, err := q.db.Exec(ctx, `UPDATE engine_timers SET status = 'armed', next_at = ?, tries = 0 WHERE machine = ? AND subject = ? AND entered = ?
-		AND name = ? AND (COALESCE(status, '') = 'parked' OR `+armed+` AND due_at <= ? AND next_at > ?)`, slices.Concat([]any{now}, key, []any{now, now})...)
+		AND name = ? AND (COALESCE(status, '') = 'parked' OR `+armed+` AND due_at <= ? AND next_at > ?)`,
+		slices.Concat([]any{now}, key, []any{now, now})...)
 	if err != nil {
 		return false, fmt.Errorf("timer: retry a timer: %w", err)
 	}

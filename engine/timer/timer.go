@@ -175,7 +175,8 @@ func (t *Timers) visits(ctx context.Context, due []timer) (map[subject]visit, er
 			args = append(args, s.machine, s.id)
 		}
 		err := t.db.Each(ctx, `SELECT machine, subject, MAX(version), COALESCE(MAX(CASE WHEN from_status <> to_status THEN version END), 0)
-			FROM engine_transitions WHERE `+"(machine, subject) IN ((?, ?)"+strings.Repeat(", (?, ?)", len(part)-1)+")"+` GROUP BY machine, subject`, args,
+			FROM engine_transitions WHERE `+"(machine, subject) IN ((?, ?)"+strings.Repeat(", (?, ?)", len(part)-1)+")"+
+			` GROUP BY machine, subject`, args,
 			func(rows *sql.Rows) error {
 				var s subject
 				var v visit
@@ -198,7 +199,8 @@ func (t *Timers) happened(ctx context.Context, over []timer) (map[string]bool, e
 		for _, one := range part {
 			args = append(args, one.key().Seq)
 		}
-		err := t.db.Each(ctx, "SELECT seq FROM engine_transitions WHERE source = ? AND seq IN (?"+strings.Repeat(", ?", len(part)-1)+")", args,
+		err := t.db.Each(ctx, "SELECT seq FROM engine_transitions WHERE source = ? AND seq IN (?"+
+			strings.Repeat(", ?", len(part)-1)+")", args,
 			func(rows *sql.Rows) error {
 				var seq string
 				err := rows.Scan(&seq)

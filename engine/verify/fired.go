@@ -41,10 +41,12 @@ func (v *verifier) fired(ctx context.Context) error {
 		var ended []armed
 		n := 0
 		err := v.db.Each(ctx, readArmed+strconv.Itoa(timersPart),
-			[]any{last.machine, last.machine, last.subject, last.subject, last.entered, last.entered, last.name}, func(rows *sql.Rows) error {
+			[]any{last.machine, last.machine, last.subject, last.subject, last.entered, last.entered, last.name},
+			func(rows *sql.Rows) error {
 				var one armed
 				var fired, known bool
-				if err := rows.Scan(&one.machine, &one.subject, &one.entered, &one.name, &one.event, &one.arming, &fired, &known); err != nil {
+				if err := rows.Scan(&one.machine, &one.subject, &one.entered, &one.name, &one.event, &one.arming, &fired,
+					&known); err != nil {
 					return err
 				}
 				n++

@@ -18,7 +18,8 @@ type message struct {
 func (r *record) message(machine string) message {
 	m := message{ordinal: r.messages, name: r.event, hashed: r.hash != nil}
 	sealed := seal.Message{
-		Machine: machine, Subject: r.subject, Version: r.version, Ordinal: r.messages, Type: r.event, Data: r.input, CreatedAt: r.at.Time,
+		Machine: machine, Subject: r.subject, Version: r.version, Ordinal: r.messages, Type: r.event, Data: r.input,
+		CreatedAt: r.at.Time,
 	}
 	if sum := sealed.Sum(); m.hashed && !bytes.Equal(sum[:], r.hash) {
 		m.wrong = "was changed after it was written"

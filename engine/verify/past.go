@@ -43,7 +43,8 @@ type span struct{ after, upTo int64 } // upTo included
 // timers have theirs in places of the same type.
 const (
 	// The mark of retention is read with the rows, so that what it has removed meanwhile is not missed.
-	trimmed = `CASE WHEN at < COALESCE((SELECT w.at FROM engine_watermarks w WHERE w.name = '` + messagesMark + `'), '1000-01-01') THEN 1 ELSE 0 END`
+	trimmed = `CASE WHEN at < COALESCE((SELECT w.at FROM engine_watermarks w WHERE w.name = '` + messagesMark +
+		`'), '1000-01-01') THEN 1 ELSE 0 END`
 
 	readSteps = `SELECT 1, subject, version, event, from_status, to_status, machine_version, fingerprint, input, messages,
 		nonce, source, seq, actor, reason, timers, at, NULL, NULL, found_hash, row_hash, hash, ` + trimmed + `

@@ -24,7 +24,8 @@ func Rows(name, table, machine, query, text string) Check {
 		}
 		for from := ""; ; {
 			var to string
-			next := fmt.Sprintf(`SELECT COALESCE(MAX(id), '') FROM (SELECT id FROM %s WHERE id > ? ORDER BY id LIMIT %d) part`, table, rowsPart)
+			next := fmt.Sprintf(`SELECT COALESCE(MAX(id), '') FROM (SELECT id FROM %s WHERE id > ? ORDER BY id LIMIT %d) part`,
+				table, rowsPart)
 			err := db.Each(ctx, next, []any{from}, func(rows *sql.Rows) error { return rows.Scan(&to) })
 			if err != nil || to == "" {
 				return err

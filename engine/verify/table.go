@@ -24,7 +24,8 @@ func tableOf(db *gorm.DB, m engine.AnyMachine) (*table, error) {
 	}
 	quote := db.Statement.Quote
 	return &table{
-		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State), version: `COALESCE(` + quote(t.Version) + `, 0)`, of: t,
+		machine: m.Describe(), name: quote(t.Name), id: quote(t.ID), state: quote(t.State),
+		version: `COALESCE(` + quote(t.Version) + `, 0)`, of: t,
 	}, nil
 }
 

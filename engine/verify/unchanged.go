@@ -42,7 +42,8 @@ func (t *trail) unchanged(ctx context.Context, s *step) error {
 			return err
 		}
 		if slices.Equal(fields, before) && !bytes.Equal(s.found, t.last.row) {
-			t.found(Unchanged, s.version, "%s found another row than version %d had left: something else has written to it", s.event, t.last.version)
+			t.found(Unchanged, s.version, "%s found another row than version %d had left: something else has written to it",
+				s.event, t.last.version)
 		}
 	}
 	if t.stored == nil || t.stored.Version != s.version {

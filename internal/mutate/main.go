@@ -72,7 +72,8 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.sample, "sample", 0, "try only so many, spread over the list")
 	flags.StringVar(&o.only, "only", "", "try only those whose line in the list matches this regular expression")
 	flags.StringVar(&o.tests, "run", "", "run only tests whose name matches this regular expression")
-	flags.StringVar(&o.without, "without", "ORDERD_TEST_MYSQL", "let tests run without this environment variable first, which is faster")
+	flags.StringVar(&o.without, "without", "ORDERD_TEST_MYSQL",
+		"let tests run without this environment variable first, which is faster")
 	flags.BoolVar(&o.record, "record", false, "write into the list which test killed which mutant")
 	flags.BoolVar(&o.generate, "generate", false, "bring the list up to date with the source, and run nothing")
 	flags.BoolVar(&o.sites, "sites", false, "show all places that -only matches as lines of a list, and run nothing")

@@ -20,7 +20,8 @@ func (l *Ledger) Move(ctx context.Context, by orders.Caller, seq string, n NewTr
 // Deposit gives an account something from the system's account of its kind and currency: money that came
 // in from outside, points that were earned. It needs a key, as Move does. It matches engine.ErrNotFound
 // if there is no such account.
-func (l *Ledger) Deposit(ctx context.Context, by orders.Caller, seq, account string, amount int64, reason string) (Transfer, engine.Result, error) {
+func (l *Ledger) Deposit(ctx context.Context, by orders.Caller, seq, account string, amount int64,
+	reason string) (Transfer, engine.Result, error) {
 	return l.deposit(ctx, account, amount, engine.Request{Key: by.Key(seq), Token: by.Token(seq), Actor: by.Actor, Reason: reason})
 }
 

@@ -67,7 +67,8 @@ func (l *Ledger) already(ctx context.Context, r engine.Request, a Account) (Acco
 
 func (l *Ledger) find(ctx context.Context, n NewAccount) (a Account, known bool, err error) {
 	var found []Account
-	err = l.db.WithContext(ctx).Where("owner = ? AND kind = ? AND currency = ?", n.Owner, n.Kind, n.Currency).Limit(1).Find(&found).Error
+	err = l.db.WithContext(ctx).Where("owner = ? AND kind = ? AND currency = ?", n.Owner, n.Kind, n.Currency).
+		Limit(1).Find(&found).Error
 	if err != nil {
 		return Account{}, false, fmt.Errorf("look for the account of %s: %w", n.Owner, err)
 	}

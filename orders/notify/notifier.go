@@ -94,7 +94,8 @@ func New(ctx context.Context, db *gorm.DB, apply engine.Applier, cfg Config) (*N
 		cfg.Wake = func() {}
 	}
 	n := &Notifier{
-		cfg: cfg, db: db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}), apply: apply, senders: map[string]Sender{}, places: map[string]place{},
+		cfg: cfg, db: db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}), apply: apply,
+		senders: map[string]Sender{}, places: map[string]place{},
 		rule: retry.Rule{Pauses: retry.Doubling(pauseMin, pauseMax), Tries: triesMax, Rand: cfg.Rand},
 	}
 	for _, s := range cfg.Senders {

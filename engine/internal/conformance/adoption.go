@@ -44,7 +44,8 @@ var adoptTests = map[string]func(*testing.T, *bench){
 			t.Error("no error")
 		}
 		b.insert(t, "b", "loaded")
-		if n, err := b.eng.Adopt(t.Context(), "parcel", 10); n != 1 || err == nil || !strings.Contains(err.Error(), `parcel a: the row is in state "vanished"`) {
+		if n, err := b.eng.Adopt(t.Context(), "parcel", 10); n != 1 || err == nil ||
+			!strings.Contains(err.Error(), `parcel a: the row is in state "vanished"`) {
 			t.Errorf("adopted %d beside a row in an unknown state: %v", n, err)
 		}
 	},

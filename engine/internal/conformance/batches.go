@@ -33,7 +33,8 @@ var batchTests = map[string]func(*testing.T, *bench){
 		b.at(t, "b", "load")
 		b.at(t, "c", "lose")
 		b.applyAll(t, []engine.Request{
-			request("a", "load"), request("b", "deliver"), request("c", "deliver"), request("nobody", "load"), request("b", "load"), request("a", "deliver"),
+			request("a", "load"), request("b", "deliver"), request("c", "deliver"), request("nobody", "load"),
+			request("b", "load"), request("a", "deliver"),
 		}, []want{
 			{engine.Applied, "", "loaded", 2, 2}, {engine.Applied, "", "delivered", 3, 3}, {engine.Stale, engine.Passed, "lost", 2, 2},
 			{outcome: engine.NotFound}, {engine.Already, engine.Superseded, "delivered", 3, 2}, {engine.Applied, "", "delivered", 3, 3},
@@ -46,8 +47,10 @@ var batchTests = map[string]func(*testing.T, *bench){
 			keyed("a", "bounce", "2"), keyed("a", "retry", "3"), keyed("a", "lose", "2"), keyed("a", "lose", "5"), request("a", "lose"),
 		}, []want{
 			{engine.Applied, "", "loaded", 2, 2}, {engine.Applied, "", "returned", 3, 3}, {engine.Applied, "", "loaded", 4, 4},
-			{engine.Applied, "", "returned", 5, 5}, {engine.Already, engine.Replayed, "returned", 5, 3}, {engine.Already, engine.Replayed, "returned", 5, 4},
-			{engine.Conflict, engine.KeyReused, "returned", 5, 3}, {engine.Applied, "", "lost", 6, 6}, {engine.Already, engine.SameState, "lost", 6, 6},
+			{engine.Applied, "", "returned", 5, 5}, {engine.Already, engine.Replayed, "returned", 5, 3},
+			{engine.Already, engine.Replayed, "returned", 5, 4},
+			{engine.Conflict, engine.KeyReused, "returned", 5, 3}, {engine.Applied, "", "lost", 6, 6},
+			{engine.Already, engine.SameState, "lost", 6, 6},
 		})
 		if h := b.history(t, "a"); len(h) != 6 || h[3].Key.Seq != "3" || h[5].Key.Seq != "5" {
 			t.Errorf("history %+v", h)
@@ -123,7 +126,8 @@ var batchTests = map[string]func(*testing.T, *bench){
 		b.applyAll(t, rs, wants)
 		b.faults.Decide(nil)
 		packets := maps.Equal(calls, map[enginetest.CallKind]int{enginetest.CallQuery: 1, enginetest.CallPacket: 1})
-		if !packets && (calls[enginetest.CallBegin] != 1 || calls[enginetest.CallCommit] != 1 || calls[enginetest.CallExec] > 3 || calls[enginetest.CallQuery] > 2) {
+		if !packets && (calls[enginetest.CallBegin] != 1 || calls[enginetest.CallCommit] != 1 ||
+			calls[enginetest.CallExec] > 3 || calls[enginetest.CallQuery] > 2) {
 			t.Errorf("calls %v", calls)
 		}
 	},

@@ -31,7 +31,8 @@ var journalTests = map[string]func(*testing.T, *bench){
 		if err != nil || len(all) != 2 {
 			t.Fatalf("attempts %+v, %v", all, err)
 		}
-		if a := all[0]; a.Times != 5 || a.Outcome != engine.Early || a.Key.Seq != "1" || a.Reason != "in a hurry" || a.State != "posted" || a.Version != 1 {
+		if a := all[0]; a.Times != 5 || a.Outcome != engine.Early || a.Key.Seq != "1" || a.Reason != "in a hurry" ||
+			a.State != "posted" || a.Version != 1 {
 			t.Errorf("first attempt %+v", a)
 		}
 		if a := all[1]; a.Times != 2 || a.Outcome != engine.Already || !a.Key.IsZero() || a.ProofVersion != 2 {

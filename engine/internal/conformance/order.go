@@ -57,7 +57,8 @@ var orderTests = map[string]func(*testing.T, *bench){
 		for i := range 6 {
 			id := fmt.Sprint("p", i)
 			b.at(t, id)
-			rs = append(rs, scanned(keyed(id, "scan", id), []string{"depot", "void"}[i%2]), request(id, "load"), keyed(id, "bounce", id+"b"))
+			rs = append(rs, scanned(keyed(id, "scan", id), []string{"depot", "void"}[i%2]), request(id, "load"),
+				keyed(id, "bounce", id+"b"))
 			if i%2 == 0 {
 				wants = append(wants, want{engine.Applied, "", "loaded", 2, 2}, want{engine.Stale, engine.ReachedOtherwise, "loaded", 2, 2})
 			} else {
@@ -76,7 +77,8 @@ var orderTests = map[string]func(*testing.T, *bench){
 		b.applyAll(t, []engine.Request{
 			request("a", "load"), scanned(keyed("a", "scan", "1"), "depot"), scanned(keyed("b", "scan", "1"), "depot"),
 		}, []want{
-			{engine.Applied, "", "loaded", 2, 2}, {engine.Applied, "", "loaded", 3, 3}, {engine.Conflict, engine.KeyReused, "posted", 1, 3},
+			{engine.Applied, "", "loaded", 2, 2}, {engine.Applied, "", "loaded", 3, 3},
+			{engine.Conflict, engine.KeyReused, "posted", 1, 3},
 		})
 	},
 }
@@ -183,7 +185,8 @@ var settleTests = map[string]func(*testing.T, *bench){
 
 // said is everything that an answer says.
 func said(r engine.Result) string {
-	text := fmt.Sprintf("%s %s %s %s %s %s %d %v %v %v", r.Outcome, r.Detail, r.Machine, r.ID, r.Event, r.State, r.Version, r.Refused,
+	text := fmt.Sprintf("%s %s %s %s %s %s %d %v %v %v", r.Outcome, r.Detail, r.Machine, r.ID, r.Event, r.State,
+		r.Version, r.Refused,
 		r.PossibleFrom, r.RetryAfter)
 	if p := r.Proof; p != nil {
 		text += fmt.Sprintf(" %s %s %d %s %s %s %v %x %s %s %s %d %s %s", p.Machine, p.Subject, p.Version, p.Event, p.From, p.To, p.Key,

@@ -28,7 +28,8 @@ type Setup struct {
 // Run runs the suite as subtests of t.
 func Run(t *testing.T, s Setup) {
 	for _, group := range []map[string]func(*testing.T, *bench){
-		outcomeTests, keyTests, orderTests, sameTests, batchTests, faultTests, settleTests, txTests, effectTests, journalTests, readTests, adoptTests,
+		outcomeTests, keyTests, orderTests, sameTests, batchTests, faultTests, settleTests, txTests, effectTests,
+		journalTests, readTests, adoptTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(t, s.bench(t)) })

@@ -112,7 +112,8 @@ var txTests = map[string]func(*testing.T, *bench){
 	},
 	"observers hear of it when the caller says so": func(t *testing.T, b *bench) {
 		var heard []engine.Observation
-		e, err := engine.New(b.db, engine.Config{Now: b.clock.Now, Observe: func(o engine.Observation) { heard = append(heard, o) }}, parcelMachine(t))
+		e, err := engine.New(b.db, engine.Config{Now: b.clock.Now,
+			Observe: func(o engine.Observation) { heard = append(heard, o) }}, parcelMachine(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -148,7 +148,8 @@ func (db *DB) describeMySQL(ctx context.Context, t *TableInfo, schema, name stri
 // plainEngines are storage engines without transactions, for servers that do not say which are.
 var plainEngines = map[string]bool{
 	"myisam": true, "aria": true, "memory": true, "heap": true, "csv": true, "archive": true, "blackhole": true,
-	"mrg_myisam": true, "merge": true, "federated": true, "isam": true, "s3": true, "connect": true, "mroonga": true, "sphinx": true, "oqgraph": true,
+	"mrg_myisam": true, "merge": true, "federated": true, "isam": true, "s3": true, "connect": true, "mroonga": true,
+	"sphinx": true, "oqgraph": true,
 }
 
 func addToKey(keys [][]string, last, key, column string) ([][]string, string) {
@@ -175,7 +176,8 @@ func (db *DB) describeSQLite(ctx context.Context, t *TableInfo, schema, name str
 	if schema != "" {
 		master, in = quote(schema)+".sqlite_master", schema
 	}
-	err := db.Each(ctx, `SELECT type, COALESCE(sql, '') FROM `+master+` WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')`, []any{name},
+	err := db.Each(ctx, `SELECT type, COALESCE(sql, '') FROM `+master+
+		` WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')`, []any{name},
 		func(r *sql.Rows) error {
 			var kind, sql string
 			err := r.Scan(&kind, &sql)
@@ -193,20 +195,21 @@ func (db *DB) describeSQLite(ctx context.Context, t *TableInfo, schema, name str
 		return err
 	}
 	var primary []string
-	err = db.Each(ctx, `SELECT name, type, "notnull", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?, ?)`, []any{name, in}, func(r *sql.Rows) error {
-		c := ColumnInfo{Length: -1, Precision: 6}
-		var notNull, pk, hidden int
-		if err := r.Scan(&c.Name, &c.Type, &notNull, &c.HasDefault, &pk, &hidden); err != nil {
-			return err
-		}
-		c.Kind, c.Nullable, c.Generated = affinity(c.Type), notNull == 0 && pk == 0, hidden >= 2
-		if pk > 0 {
-			primary = append(primary, c.Name)
-			c.AutoIncrement = strings.EqualFold(c.Type, "INTEGER")
-		}
-		t.Columns = append(t.Columns, c)
-		return nil
-	})
+	err = db.Each(ctx, `SELECT name, type, "notnull", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?, ?)`,
+		[]any{name, in}, func(r *sql.Rows) error {
+			c := ColumnInfo{Length: -1, Precision: 6}
+			var notNull, pk, hidden int
+			if err := r.Scan(&c.Name, &c.Type, &notNull, &c.HasDefault, &pk, &hidden); err != nil {
+				return err
+			}
+			c.Kind, c.Nullable, c.Generated = affinity(c.Type), notNull == 0 && pk == 0, hidden >= 2
+			if pk > 0 {
+				primary = append(primary, c.Name)
+				c.AutoIncrement = strings.EqualFold(c.Type, "INTEGER")
+			}
+			t.Columns = append(t.Columns, c)
+			return nil
+		})
 	if err != nil {
 		return err
 	}
@@ -298,7 +301,8 @@ func (db *DB) LostIn(ctx context.Context, charset string, texts []string) (lost 
 	}
 	for _, text := range texts {
 		same := false
-		err := db.Each(ctx, "SELECT CAST(CONVERT(CONVERT(? USING "+charset+") USING utf8mb4) AS BINARY) = CAST(? AS BINARY)", []any{text, text},
+		err := db.Each(ctx, "SELECT CAST(CONVERT(CONVERT(? USING "+charset+") USING utf8mb4) AS BINARY) = CAST(? AS BINARY)",
+			[]any{text, text},
 			func(r *sql.Rows) error { return r.Scan(&same) })
 		if err != nil {
 			return nil, err

@@ -36,7 +36,8 @@ func checkGalera(ctx context.Context, db *DB) (problems []error) {
 	db.inDoubtUntil = never
 	if n, err := strconv.Atoi(v["wsrep_sync_wait"]); err != nil || n&SyncWait != SyncWait {
 		problems = append(problems, fmt.Errorf("this Galera node answers before it has applied what others have committed"+
-			" (wsrep_sync_wait is %s): add wsrep_sync_wait=%d to the DSN, or open the database with engine/mysqldb", v["wsrep_sync_wait"], SyncWait))
+			" (wsrep_sync_wait is %s): add wsrep_sync_wait=%d to the DSN, or open the database with engine/mysqldb",
+			v["wsrep_sync_wait"], SyncWait))
 	}
 	if SwitchedOn(v["wsrep_dirty_reads"]) {
 		problems = append(problems, fmt.Errorf("this Galera node answers reads when it has lost the others: add wsrep_dirty_reads=OFF to the DSN"))

@@ -58,7 +58,8 @@ func (db *DB) begin(ctx context.Context) (*Tx, error) {
 		}
 		return nil, err
 	}
-	tx := newTx(db.dialect, db.handle, pool, db.readCommitted, &ending{TxCommitter: pool.(gorm.TxCommitter), conn: conn, release: cancel, until: db.inDoubtUntil})
+	tx := newTx(db.dialect, db.handle, pool, db.readCommitted, &ending{TxCommitter: pool.(gorm.TxCommitter), conn: conn,
+		release: cancel, until: db.inDoubtUntil})
 	if !following {
 		tx.rollback()
 		return nil, ctx.Err()

@@ -66,7 +66,8 @@ func Definition() *engine.Machine[Ticket] {
 			{Event: "free", From: is("open"), To: "open", Actions: []engine.Action[Ticket]{flag(false)}},
 			{Event: "close", From: is("open"), To: "closed", Actions: []engine.Action[Ticket]{say("closed")}},
 			{Event: "reopen", From: is("closed"), To: "open", Actions: []engine.Action[Ticket]{say("reopened"), arm}},
-			{Event: "expire", From: is("open"), To: "expired", Guards: []engine.Guard[Ticket]{free}, Actions: []engine.Action[Ticket]{say("expired")}},
+			{Event: "expire", From: is("open"), To: "expired", Guards: []engine.Guard[Ticket]{free},
+				Actions: []engine.Action[Ticket]{say("expired")}},
 		},
 	})
 	if err != nil {

@@ -158,7 +158,8 @@ func (t *Tokens) Spend(ctx context.Context, token string, b once.Binding, reques
 	}
 }
 
-func (t *Tokens) claim(ctx context.Context, token string, b once.Binding, request, id string) (verdict, answer string, err error) {
+func (t *Tokens) claim(ctx context.Context, token string, b once.Binding,
+	request, id string) (verdict, answer string, err error) {
 	hash := sha256.Sum256([]byte(request)) // to compare it is enough, and Redis keeps no customer's data
 	said, err := t.run(ctx, claim, token, bound(b), hex.EncodeToString(hash[:]), id, t.cfg.RunMax.Milliseconds())
 	if err != nil {
@@ -176,7 +177,8 @@ func (t *Tokens) claim(ctx context.Context, token string, b once.Binding, reques
 }
 
 // work does the work within RunMax and notes how it ended, even if the caller has gone.
-func (t *Tokens) work(ctx context.Context, token, id string, work func(context.Context) ([]byte, error)) (answer []byte, err error) {
+func (t *Tokens) work(ctx context.Context, token, id string,
+	work func(context.Context) ([]byte, error)) (answer []byte, err error) {
 	after := context.WithoutCancel(ctx)
 	done := false
 	defer func() {

@@ -54,7 +54,8 @@ func New(cfg Config) (*Sink, error) {
 	}
 	// The producer is idempotent and waits for all replicas: franz-go's defaults.
 	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID("orderd"), kgo.DefaultProduceTopic(cfg.Topic),
-		kgo.RecordDeliveryTimeout(deliveryMax), kgo.RecordRetries(retriesMax), kgo.UnknownTopicRetries(1), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
+		kgo.RecordDeliveryTimeout(deliveryMax), kgo.RecordRetries(retriesMax), kgo.UnknownTopicRetries(1),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

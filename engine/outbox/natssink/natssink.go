@@ -64,7 +64,8 @@ func New(cfg Config) (*Sink, error) {
 	}
 	s := &Sink{cfg: cfg}
 	var err error
-	s.conn, err = nats.Connect(cfg.URL, nats.Name("orderd"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+	s.conn, err = nats.Connect(cfg.URL, nats.Name("orderd"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectBufSize(-1), // what cannot be sent now fails now
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { cfg.Logger.Warn("the connection to NATS is lost", "error", err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { cfg.Logger.Warn("NATS", "error", err) }))

@@ -102,7 +102,8 @@ func (w *Webhooks) Deliveries(ctx context.Context, f Filter) (Page, error) {
 	}
 	where, args := part.Where, part.Args
 	for _, c := range []struct{ condition, value string }{
-		{" AND d.endpoint = ?", f.Endpoint}, {" AND d.machine = ?", f.Machine}, {" AND d.subject = ?", f.Subject}, {" AND d.status = ?", string(f.Status)},
+		{" AND d.endpoint = ?", f.Endpoint}, {" AND d.machine = ?", f.Machine}, {" AND d.subject = ?", f.Subject},
+		{" AND d.status = ?", string(f.Status)},
 	} {
 		if c.value != "" {
 			where, args = where+c.condition, append(args, c.value)
@@ -127,11 +128,12 @@ func (w *Webhooks) Deliveries(ctx context.Context, f Filter) (Page, error) {
 func (w *Webhooks) Delivery(ctx context.Context, id string) (d Delivery, posts []Attempt, err error) {
 	found := false
 	err = w.db.Read(ctx, []sqldb.Reading{
-		{Query: "SELECT " + deliveryColumns + " FROM webhook_deliveries d WHERE d.id = ?", Args: []any{id}, Row: func(rows *sql.Rows) error {
-			found = true
-			d, err = scanDelivery(rows)
-			return err
-		}},
+		{Query: "SELECT " + deliveryColumns + " FROM webhook_deliveries d WHERE d.id = ?", Args: []any{id},
+			Row: func(rows *sql.Rows) error {
+				found = true
+				d, err = scanDelivery(rows)
+				return err
+			}},
 		{Query: "SELECT number, at, took_ms, code, answer, problem FROM webhook_attempts WHERE delivery = ? ORDER BY number DESC LIMIT 100", Args: []any{id}, Row: func(rows *sql.Rows) error {
 			a := Attempt{Delivery: id}
 			err := rows.Scan(&a.Number, &a.At, &a.TookMS, &a.Code, &a.Answer, &a.Problem)

@@ -107,7 +107,8 @@ func (e *Endpoint) check(guard Guard) error {
 	}
 	if n := utf8.RuneCountInString(e.Description); n > descriptionMax || !utf8.ValidString(e.Description) ||
 		strings.ContainsFunc(e.Description, unicode.IsControl) {
-		return &engine.RequestError{Field: "description", Problem: fmt.Sprintf("want at most %d characters on one line", descriptionMax)}
+		return &engine.RequestError{Field: "description", Problem: fmt.Sprintf("want at most %d characters on one line",
+			descriptionMax)}
 	}
 	if e.Status != Enabled && e.Status != Disabled {
 		return &engine.RequestError{Field: "status", Problem: "want enabled or disabled"}

@@ -79,7 +79,8 @@ func (n *notes) add(r result, rule retry.Rule) {
 // which is asked by the first statement and holds as long as that row is locked.
 func (n *notes) write(ctx context.Context, tx *sqldb.Tx) error {
 	ours := false
-	err := tx.Each(ctx, "SELECT 1 FROM (SELECT 1 AS one) o WHERE "+n.held, n.holds, func(*sql.Rows) error { ours = true; return nil })
+	err := tx.Each(ctx, "SELECT 1 FROM (SELECT 1 AS one) o WHERE "+n.held, n.holds,
+		func(*sql.Rows) error { ours = true; return nil })
 	if err != nil || !ours {
 		return err
 	}
@@ -89,7 +90,8 @@ func (n *notes) write(ctx context.Context, tx *sqldb.Tx) error {
 		ids[i] = p[0]
 	}
 	if len(ids) > 0 {
-		err := tx.Each(ctx, "SELECT delivery, MAX(number) FROM webhook_attempts WHERE delivery IN ("+placeholders(len(ids))+") GROUP BY delivery", ids,
+		err := tx.Each(ctx, "SELECT delivery, MAX(number) FROM webhook_attempts WHERE delivery IN ("+placeholders(len(ids))+
+			") GROUP BY delivery", ids,
 			func(rows *sql.Rows) error {
 				var id string
 				var number int
@@ -126,7 +128,8 @@ func (n *notes) write(ctx context.Context, tx *sqldb.Tx) error {
 		rows[i][1] = posts[p[0].(string)]
 	}
 	if len(rows) > 0 {
-		script.Insert(sqldb.Insert{Table: "webhook_attempts", Columns: []string{"delivery", "number", "at", "took_ms", "code", "answer", "problem"}, Rows: rows})
+		script.Insert(sqldb.Insert{Table: "webhook_attempts", Columns: []string{"delivery", "number", "at", "took_ms",
+			"code", "answer", "problem"}, Rows: rows})
 	}
 	n.noteEndpoint(&script)
 	return tx.Play(ctx, script)

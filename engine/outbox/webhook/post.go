@@ -25,7 +25,8 @@ type answer struct {
 // body is the message of a delivery as a CloudEvent.
 func (d *Delivery) body(source string) []byte {
 	m := outbox.Message{
-		ID: d.Message, Machine: d.Machine, Subject: d.Subject, Version: d.Version, Ordinal: d.Ordinal, Type: d.Type, Data: []byte(*d.data), At: d.at,
+		ID: d.Message, Machine: d.Machine, Subject: d.Subject, Version: d.Version, Ordinal: d.Ordinal, Type: d.Type,
+		Data: []byte(*d.data), At: d.at,
 	}
 	return m.Event(source)
 }
@@ -111,7 +112,8 @@ func (w *Webhooks) Test(ctx context.Context, id string) (Attempt, error) {
 		return Attempt{}, err
 	}
 	m := outbox.Message{
-		ID: w.cfg.NewID("msg_test"), Machine: "webhook", Subject: e.ID, Version: 1, Ordinal: 1, Type: "webhook.test", Data: []byte(`{}`), At: w.now(),
+		ID: w.cfg.NewID("msg_test"), Machine: "webhook", Subject: e.ID, Version: 1, Ordinal: 1, Type: "webhook.test",
+		Data: []byte(`{}`), At: w.now(),
 	}
 	a := w.post(ctx, e, m.ID, m.Event(w.cfg.Source))
 	a.Number = 1

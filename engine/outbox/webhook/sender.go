@@ -117,7 +117,8 @@ func (w *Webhooks) due(ctx context.Context, e *Endpoint) ([]Delivery, error) {
 		ON m.machine = d.machine AND m.subject = d.subject AND m.version = d.version AND m.ordinal = d.ordinal
 		WHERE d.endpoint = ? AND d.status = ?`
 	err := w.db.Read(ctx, []sqldb.Reading{
-		{Query: query + " AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT " + strconv.Itoa(runMax/4), Args: []any{e.ID, string(Retrying), w.now()}, Row: add},
+		{Query: query + " AND d.next_at <= ? ORDER BY d.next_at, d.id LIMIT " + strconv.Itoa(runMax/4),
+			Args: []any{e.ID, string(Retrying), w.now()}, Row: add},
 		{Query: query + " ORDER BY d.next_at, d.id LIMIT " + strconv.Itoa(runMax), Args: []any{e.ID, string(Pending)}, Row: add},
 	})
 	if err != nil {
@@ -232,7 +233,8 @@ func (w *Webhooks) note(e *Endpoint, done []result, fence int64) {
 	err := w.db.Retry(ctx, func(tx *sqldb.Tx) error { return n.write(ctx, tx) })
 	switch {
 	case err != nil:
-		w.cfg.Logger.ErrorContext(ctx, "what became of webhooks could not be written down, they are posted again", "endpoint", e.ID, "posts", len(done), "error", err)
+		w.cfg.Logger.ErrorContext(ctx, "what became of webhooks could not be written down, they are posted again",
+			"endpoint", e.ID, "posts", len(done), "error", err)
 	case n.disable != "":
 		w.cfg.Logger.ErrorContext(ctx, "a webhook endpoint was disabled", "endpoint", e.ID, "problem", n.disable)
 	}

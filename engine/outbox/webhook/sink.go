@@ -50,13 +50,15 @@ func (w *Webhooks) fanOut(ctx context.Context, endpoints []*Endpoint, ms []outbo
 }
 
 var deliveryInsert = []string{
-	"id", "endpoint", "message", "round", "machine", "subject", "version", "ordinal", "type", "status", "tries", "next_at", "problem", "created_at",
+	"id", "endpoint", "message", "round", "machine", "subject", "version", "ordinal", "type", "status", "tries",
+	"next_at", "problem", "created_at",
 }
 
 // deliveryRow is a new delivery. place puts it into the queue behind those before it.
 func deliveryRow(endpoint string, m outbox.Message, place, now time.Time) []any {
 	return []any{
-		deliveryID(endpoint, m.ID, m.Replays), endpoint, m.ID, m.Replays, m.Machine, m.Subject, m.Version, m.Ordinal, m.Type, string(Pending), 0, place, "", now,
+		deliveryID(endpoint, m.ID, m.Replays), endpoint, m.ID, m.Replays, m.Machine, m.Subject, m.Version, m.Ordinal, m.Type,
+		string(Pending), 0, place, "", now,
 	}
 }
 

@@ -23,7 +23,8 @@ func scanEndpoint(rows *sql.Rows) (*Endpoint, error) {
 	var e Endpoint
 	var events, secret, old string
 	var until, failing sql.NullTime
-	err := rows.Scan(&e.ID, &e.URL, &events, &e.Description, &e.Status, &e.Problem, &secret, &old, &until, &failing, &e.CreatedAt, &e.UpdatedAt)
+	err := rows.Scan(&e.ID, &e.URL, &events, &e.Description, &e.Status, &e.Problem, &secret, &old, &until, &failing,
+		&e.CreatedAt, &e.UpdatedAt)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func (w *Webhooks) now() time.Time { return w.cfg.Now().UTC().Truncate(sqldb.Pre
 func (w *Webhooks) Create(ctx context.Context, n NewEndpoint) (e *Endpoint, secret string, err error) {
 	now := w.now()
 	e = &Endpoint{
-		ID: w.cfg.NewID("whe"), URL: n.URL, Events: n.Events, Description: n.Description, Status: Enabled, CreatedAt: now, UpdatedAt: now,
+		ID: w.cfg.NewID("whe"), URL: n.URL, Events: n.Events, Description: n.Description, Status: Enabled, CreatedAt: now,
+		UpdatedAt: now,
 	}
 	if err := e.check(w.cfg.Guard); err != nil {
 		return nil, "", err
@@ -67,16 +69,18 @@ func (w *Webhooks) Create(ctx context.Context, n NewEndpoint) (e *Endpoint, secr
 	}
 	err = w.db.Retry(ctx, func(tx *sqldb.Tx) error {
 		n := 0
-		if err := tx.Each(ctx, "SELECT COUNT(*) FROM webhook_endpoints", nil, func(rows *sql.Rows) error { return rows.Scan(&n) }); err != nil {
+		if err := tx.Each(ctx, "SELECT COUNT(*) FROM webhook_endpoints", nil,
+			func(rows *sql.Rows) error { return rows.Scan(&n) }); err != nil {
 			return err
 		}
 		if n >= endpointsMax {
 			return tx.Fail(&engine.RequestError{Field: "url", Problem: fmt.Sprintf("there are %d endpoints already, which is the most", n)})
 		}
 		return tx.Insert(ctx, sqldb.Insert{
-			Table:   "webhook_endpoints",
-			Columns: []string{"id", "url", "events", "description", "status", "problem", "secret", "old_secret", "created_at", "updated_at"},
-			Rows:    [][]any{{e.ID, e.URL, encodeEvents(e.Events), e.Description, string(e.Status), "", e.secret.Reveal(), "", now, now}},
+			Table: "webhook_endpoints",
+			Columns: []string{"id", "url", "events", "description", "status", "problem", "secret", "old_secret", "created_at",
+				"updated_at"},
+			Rows: [][]any{{e.ID, e.URL, encodeEvents(e.Events), e.Description, string(e.Status), "", e.secret.Reveal(), "", now, now}},
 		})
 	})
 	if err != nil {

@@ -79,7 +79,8 @@ func (p *Provider) Verify(header http.Header, body []byte, now time.Time) (provi
 	}
 	seconds, _ := strconv.ParseInt(timestamp, 10, 64) // 12 digits fit
 	if age := now.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return provider.Fact{}, fmt.Errorf("%w: it differs by %s, allowed are %s", provider.ErrStaleTimestamp, age.Abs().Round(time.Second), tolerance)
+		return provider.Fact{}, fmt.Errorf("%w: it differs by %s, allowed are %s", provider.ErrStaleTimestamp,
+			age.Abs().Round(time.Second), tolerance)
 	}
 	return p.read(body)
 }

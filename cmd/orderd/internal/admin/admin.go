@@ -104,7 +104,8 @@ func cookieFor(public string) (c http.Cookie, plain bool) {
 
 // isPage reports whether a path is one of the pages.
 func isPage(path string) bool {
-	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath || path == notificationsPath || path == timersPath
+	return strings.HasPrefix(path, "/admin/orders") || path == messagesPath || path == deliveriesPath ||
+		path == notificationsPath || path == timersPath
 }
 
 // returnTo is where a login leads: a page of ours, or the list for anything else.

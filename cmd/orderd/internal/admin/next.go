@@ -26,7 +26,8 @@ type choice struct {
 }
 
 // choicesOf splits what the engine says into what is possible now and what is not, the nearest first.
-func (a *admin) choicesOf(state engine.State, all []engine.Possibility, p auth.Principal, now time.Time) (possible, not []choice) {
+func (a *admin) choicesOf(state engine.State, all []engine.Possibility, p auth.Principal,
+	now time.Time) (possible, not []choice) {
 	for _, one := range all {
 		c := a.choiceOf(state, one, p, now)
 		if c.Possible {

@@ -56,10 +56,12 @@ func (a *admin) notifications(w http.ResponseWriter, r *http.Request) {
 	state := r.FormValue("status")
 	v := a.sendingView(r, notificationsPath, state, textsOf(notify.States))
 	v.Intro = "What customers were told: one notification for each event and channel. One that is uncertain may have been sent; nobody sends it again."
-	page, err := a.Notifier.List(r.Context(), notify.Filter{State: engine.State(state), Cursor: r.FormValue("cursor"), Limit: pageRows})
+	page, err := a.Notifier.List(r.Context(), notify.Filter{State: engine.State(state), Cursor: r.FormValue("cursor"),
+		Limit: pageRows})
 	for _, n := range page.Notifications {
 		v.Rows = append(v.Rows, sendingRow{
-			ID: n.ID, Type: n.Title, Order: n.OrderID, Status: string(n.State), Tries: n.Tries, At: n.UpdatedAt, When: "since", To: n.Channel, Problem: n.Problem,
+			ID: n.ID, Type: n.Title, Order: n.OrderID, Status: string(n.State), Tries: n.Tries, At: n.UpdatedAt, When: "since",
+			To: n.Channel, Problem: n.Problem,
 		})
 	}
 	if page.NextCursor != "" {
@@ -143,10 +145,12 @@ func (a *admin) messages(w http.ResponseWriter, r *http.Request) {
 	status := r.FormValue("status")
 	v := a.sendingView(r, messagesPath, status, textsOf(outbox.Statuses))
 	v.Intro = "What transitions said to the outside. A message is sent once every sink has it; one that is parked was given up until somebody decides."
-	page, err := a.Queue.List(r.Context(), outbox.Filter{Status: outbox.Status(status), Cursor: r.FormValue("cursor"), Limit: pageRows})
+	page, err := a.Queue.List(r.Context(), outbox.Filter{Status: outbox.Status(status), Cursor: r.FormValue("cursor"),
+		Limit: pageRows})
 	may := auth.From(r.Context()).May(auth.Routes["POST /v1/messages/{id}/retry"])
 	for _, m := range page.Messages {
-		row := sendingRow{ID: m.ID, Type: m.Type, Subject: m.Subject, Status: string(m.Status), Tries: m.Tries, At: m.NextAt, When: sendWhen(string(m.Status)), Problem: m.Problem}
+		row := sendingRow{ID: m.ID, Type: m.Type, Subject: m.Subject, Status: string(m.Status), Tries: m.Tries, At: m.NextAt,
+			When: sendWhen(string(m.Status)), Problem: m.Problem}
 		if m.Machine == orders.MachineOrder {
 			row.Order = m.Subject
 		}
@@ -166,7 +170,8 @@ func (a *admin) deliveries(w http.ResponseWriter, r *http.Request) {
 	status := r.FormValue("status")
 	v := a.sendingView(r, deliveriesPath, status, textsOf(webhook.Statuses))
 	v.Intro = "Each message for each webhook endpoint that wants it. A delivery that fails is posted again for more than a day, then given up."
-	page, err := a.Webhooks.Deliveries(r.Context(), webhook.Filter{Status: webhook.Status(status), Cursor: r.FormValue("cursor"), Limit: pageRows})
+	page, err := a.Webhooks.Deliveries(r.Context(), webhook.Filter{Status: webhook.Status(status),
+		Cursor: r.FormValue("cursor"), Limit: pageRows})
 	urls := map[string]string{}
 	if err == nil {
 		var all []*webhook.Endpoint
@@ -177,7 +182,8 @@ func (a *admin) deliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	may := auth.From(r.Context()).May(auth.Routes["POST /v1/webhook-deliveries/{id}/redeliver"])
 	for _, d := range page.Deliveries {
-		row := sendingRow{ID: d.ID, Type: d.Type, Subject: d.Subject, Status: string(d.Status), Tries: d.Tries, At: d.NextAt, When: sendWhen(string(d.Status)), Problem: d.Problem}
+		row := sendingRow{ID: d.ID, Type: d.Type, Subject: d.Subject, Status: string(d.Status), Tries: d.Tries, At: d.NextAt,
+			When: sendWhen(string(d.Status)), Problem: d.Problem}
 		row.To = urls[d.Endpoint]
 		if row.To == "" {
 			row.To = d.Endpoint + " (deleted)"

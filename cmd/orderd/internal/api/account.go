@@ -105,7 +105,8 @@ func (a *api) registerAccounts() {
 		OperationID: "get-account", Method: http.MethodGet, Path: path + "/{id}", Tags: tags, Summary: "Read an account.",
 	}, reading, a.account)
 	register(a, huma.Operation{
-		OperationID: "list-entries", Method: http.MethodGet, Path: path + "/{id}/entries", Tags: tags, Summary: "List what an account got and gave.",
+		OperationID: "list-entries", Method: http.MethodGet, Path: path + "/{id}/entries", Tags: tags,
+		Summary: "List what an account got and gave.",
 	}, reading, a.entries)
 }
 

@@ -59,7 +59,8 @@ type api struct {
 
 // Mount adds all calls to a mux. It panics if a call has no entry in auth.Routes.
 func Mount(mux humago.Mux, deps Deps) API {
-	a := &api{Deps: deps, huma: newHuma(mux, Version), issuers: &issuers{now: deps.Now, each: map[string]*rate.Limiter{}}, steps: map[engine.State][]string{}, events: map[engine.Event]bool{}}
+	a := &api{Deps: deps, huma: newHuma(mux, Version), issuers: &issuers{now: deps.Now, each: map[string]*rate.Limiter{}},
+		steps: map[engine.State][]string{}, events: map[engine.Event]bool{}}
 	for _, d := range deps.Engine.Machines() {
 		if d.Name == orders.MachineOrder {
 			a.steps = stepsOf(d)

@@ -28,8 +28,9 @@ type Delivery struct {
 
 func showDelivery(d webhook.Delivery) Delivery {
 	return Delivery{
-		ID: d.ID, EndpointID: d.Endpoint, MessageID: d.Message, Subject: d.Subject, Version: d.Version, Type: d.Type, Status: string(d.Status),
-		Tries: d.Tries, NextAt: d.NextAt, Problem: d.Problem, CreatedAt: d.CreatedAt,
+		ID: d.ID, EndpointID: d.Endpoint, MessageID: d.Message, Subject: d.Subject, Version: d.Version, Type: d.Type,
+		Status: string(d.Status),
+		Tries:  d.Tries, NextAt: d.NextAt, Problem: d.Problem, CreatedAt: d.CreatedAt,
 	}
 }
 
@@ -74,7 +75,8 @@ func (a *api) registerDeliveries() {
 }
 
 func (a *api) deliveries(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-	f := webhook.Filter{Endpoint: in.EndpointID, Subject: in.OrderID, Status: webhook.Status(in.Status), Limit: in.Limit, Cursor: in.Cursor}
+	f := webhook.Filter{Endpoint: in.EndpointID, Subject: in.OrderID, Status: webhook.Status(in.Status), Limit: in.Limit,
+		Cursor: in.Cursor}
 	if in.OrderID != "" {
 		f.Machine = orders.MachineOrder
 	}

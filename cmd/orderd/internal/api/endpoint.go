@@ -26,7 +26,8 @@ type Endpoint struct {
 
 func showEndpoint(e *webhook.Endpoint) Endpoint {
 	return Endpoint{
-		ID: e.ID, URL: e.URL, Events: e.Events, Description: e.Description, Status: string(e.Status), Problem: e.Problem, FailingFrom: e.FailingFrom,
+		ID: e.ID, URL: e.URL, Events: e.Events, Description: e.Description, Status: string(e.Status), Problem: e.Problem,
+		FailingFrom:    e.FailingFrom,
 		OldSecretUntil: e.OldUntil, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
 }
@@ -117,10 +118,12 @@ func (a *api) registerEndpoints() {
 		OperationID: "get-webhook-endpoint", Method: http.MethodGet, Path: path + "/{id}", Tags: tags, Summary: "Read an endpoint.",
 	}, reading, a.endpoint)
 	register(a, huma.Operation{
-		OperationID: "change-webhook-endpoint", Method: http.MethodPatch, Path: path + "/{id}", Tags: tags, Summary: "Change, disable or enable an endpoint.",
+		OperationID: "change-webhook-endpoint", Method: http.MethodPatch, Path: path + "/{id}", Tags: tags,
+		Summary: "Change, disable or enable an endpoint.",
 	}, writing, a.changeEndpoint)
 	register(a, huma.Operation{
-		OperationID: "delete-webhook-endpoint", Method: http.MethodDelete, Path: path + "/{id}", Tags: tags, Summary: "Delete an endpoint.",
+		OperationID: "delete-webhook-endpoint", Method: http.MethodDelete, Path: path + "/{id}", Tags: tags,
+		Summary:     "Delete an endpoint.",
 		Description: "Deleting it again succeeds, too, and says that nothing was left.",
 	}, writing, a.deleteEndpoint)
 	register(a, huma.Operation{
@@ -138,7 +141,8 @@ func (a *api) registerEndpoints() {
 }
 
 func (a *api) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointSecretOutput, error) {
-	e, secret, err := a.Webhooks.Create(ctx, webhook.NewEndpoint{URL: in.Body.URL, Events: in.Body.Events, Description: in.Body.Description})
+	e, secret, err := a.Webhooks.Create(ctx, webhook.NewEndpoint{URL: in.Body.URL, Events: in.Body.Events,
+		Description: in.Body.Description})
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,8 @@ func formJSON(fields url.Values) ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// place puts a value where its path leads; texts says that all values there are. Lists are maps of numbers until listed makes them lists.
+// place puts a value where its path leads; texts says that all values there are. Lists are maps of numbers until listed
+// makes them lists.
 func place(at map[string]any, path []string, text string, texts bool) error {
 	name := path[0]
 	if len(path) > 1 {
@@ -196,6 +197,7 @@ func describeForm(body *huma.RequestBody) {
 	body.Content[formType] = &huma.MediaType{Schema: &huma.Schema{
 		Type:        huma.TypeObject,
 		Description: "The same fields, with parts written as items[0][sku] or metadata[name], and submit_token in place of the header Submit-Token.",
-		Properties:  map[string]*huma.Schema{formToken: {Type: huma.TypeString, MaxLength: new(128), Description: "A token of POST /v1/tokens."}},
+		Properties: map[string]*huma.Schema{formToken: {Type: huma.TypeString, MaxLength: new(128),
+			Description: "A token of POST /v1/tokens."}},
 	}}
 }

@@ -57,7 +57,8 @@ func (a *api) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	if in.Cursor != "" {
 		n, err := strconv.ParseInt(in.Cursor, 10, 64)
 		if err != nil || n < 1 {
-			return nil, problem.New(problem.BadRequest, "the cursor is not one of this list").At("query.cursor", "not a cursor of this list")
+			return nil, problem.New(problem.BadRequest, "the cursor is not one of this list").At("query.cursor",
+				"not a cursor of this list")
 		}
 		after = n
 	}

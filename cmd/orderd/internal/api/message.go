@@ -31,8 +31,9 @@ type Message struct {
 
 func showMessage(m outbox.Message) Message {
 	return Message{
-		ID: m.ID, Machine: m.Machine, Subject: m.Subject, Version: m.Version, Type: m.Type, Data: m.Data, At: m.At, Status: string(m.Status),
-		Tries: m.Tries, Replays: m.Replays, NextAt: m.NextAt, SentAt: m.SentAt, Problem: m.Problem,
+		ID: m.ID, Machine: m.Machine, Subject: m.Subject, Version: m.Version, Type: m.Type, Data: m.Data, At: m.At,
+		Status: string(m.Status),
+		Tries:  m.Tries, Replays: m.Replays, NextAt: m.NextAt, SentAt: m.SentAt, Problem: m.Problem,
 	}
 }
 
@@ -46,7 +47,8 @@ type messagesInput struct {
 }
 
 func (in *messagesInput) filter() outbox.Filter {
-	f := outbox.Filter{Subject: in.OrderID, Status: outbox.Status(in.Status), Type: in.Type, From: in.From, To: in.To, Limit: in.Limit, Cursor: in.Cursor}
+	f := outbox.Filter{Subject: in.OrderID, Status: outbox.Status(in.Status), Type: in.Type, From: in.From, To: in.To,
+		Limit: in.Limit, Cursor: in.Cursor}
 	if in.OrderID != "" {
 		f.Machine = orders.MachineOrder
 	}

@@ -47,7 +47,8 @@ func (a *api) registerNotifications() {
 }
 
 func (a *api) notifications(ctx context.Context, in *notificationsInput) (*notificationsOutput, error) {
-	page, err := a.Notifier.List(ctx, notify.Filter{OrderID: in.OrderID, State: engine.State(in.State), Limit: in.Limit, Cursor: in.Cursor})
+	page, err := a.Notifier.List(ctx, notify.Filter{OrderID: in.OrderID, State: engine.State(in.State), Limit: in.Limit,
+		Cursor: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

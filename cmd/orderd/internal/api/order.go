@@ -146,10 +146,11 @@ func (a *api) place(ctx context.Context, in *placeInput) (*placeOutput, error) {
 	}
 	var o orders.Order
 	var result engine.Result
-	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopeOrder, in.Body}, func(ctx context.Context, by orders.Caller, seq string) (err error) {
-		o, result, err = a.Shop.Place(ctx, by, seq, draft)
-		return err
-	})
+	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopeOrder, in.Body},
+		func(ctx context.Context, by orders.Caller, seq string) (err error) {
+			o, result, err = a.Shop.Place(ctx, by, seq, draft)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ func (a *api) describeOthers() {
 		Tags: []string{"payments"}, Summary: "What a payment provider reports.",
 		Description: "Verified by the provider's own signature over the raw body; no key. Success means that the fact is committed: repeats, late and contradicting reports get it as well. A provider that is off is not found. Anything else asks the provider to send it again.",
 		Parameters:  path("provider", "The provider, such as standard."),
-		RequestBody: &huma.RequestBody{Required: true, Description: "As the provider sends it, at most 256 KiB.", Content: text(&huma.Schema{Type: "object"}, "application/json")},
+		RequestBody: &huma.RequestBody{Required: true, Description: "As the provider sends it, at most 256 KiB.",
+			Content: text(&huma.Schema{Type: "object"}, "application/json")},
 		Responses: problems(map[string]*huma.Response{"200": {Description: "The fact is committed."}},
 			http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge,
 			http.StatusInternalServerError, http.StatusServiceUnavailable),
@@ -34,7 +35,8 @@ func (a *api) describeOthers() {
 		Tags: []string{"payments"}, Summary: "Where a payment is paid, as a QR code.",
 		Description: "Without a key, so that a shop can show it to its customer.",
 		Parameters:  path("id", "The payment's id."),
-		Responses: problems(map[string]*huma.Response{"200": {Description: "OK", Content: text(&huma.Schema{Type: "string"}, "image/svg+xml")}},
+		Responses: problems(map[string]*huma.Response{"200": {Description: "OK", Content: text(&huma.Schema{Type: "string"},
+			"image/svg+xml")}},
 			http.StatusNotFound, http.StatusInternalServerError, http.StatusServiceUnavailable),
 	})
 }

@@ -107,12 +107,13 @@ func (a *api) startPayment(ctx context.Context, in *startPaymentInput) (*startPa
 	}
 	var p orders.Payment
 	var result engine.Result
-	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopePayment, []any{in.ID, in.Body}}, func(ctx context.Context, by orders.Caller, seq string) (err error) {
-		p, result, err = a.Shop.StartPayment(ctx, by, seq, in.ID, orders.NewPayment{
-			Provider: in.Body.Provider, Amount: in.Body.Amount,
+	next, err := a.once(ctx, submitted{in.KeyOrToken, orders.ScopePayment, []any{in.ID, in.Body}},
+		func(ctx context.Context, by orders.Caller, seq string) (err error) {
+			p, result, err = a.Shop.StartPayment(ctx, by, seq, in.ID, orders.NewPayment{
+				Provider: in.Body.Provider, Amount: in.Body.Amount,
+			})
+			return err
 		})
-		return err
-	})
 	if err != nil {
 		return nil, err
 	}

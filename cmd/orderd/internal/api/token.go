@@ -125,7 +125,8 @@ type submitted struct {
 
 // once does the work of a request with a key or a submit token, and issues the next token to those who
 // have spent one.
-func (a *api) once(ctx context.Context, s submitted, work func(ctx context.Context, by orders.Caller, seq string) error) (NextToken, error) {
+func (a *api) once(ctx context.Context, s submitted,
+	work func(ctx context.Context, by orders.Caller, seq string) error) (NextToken, error) {
 	by := caller(ctx)
 	if s.token == "" {
 		return NextToken{}, work(ctx, by, s.seq)

@@ -89,13 +89,18 @@ func (a *api) registerTransfers() {
 }
 
 func (a *api) move(ctx context.Context, in *moveInput) (*moveOutput, error) {
-	return a.transferOnce(ctx, in.KeyOrToken, in.Body, func(ctx context.Context, by orders.Caller, seq string) (ledger.Transfer, engine.Result, error) {
-		return a.Ledger.Move(ctx, by, seq, ledger.NewTransfer{From: in.Body.From, To: in.Body.To, Amount: in.Body.Amount, Currency: in.Body.Currency})
+	return a.transferOnce(ctx, in.KeyOrToken, in.Body, func(
+		ctx context.Context, by orders.Caller, seq string,
+	) (ledger.Transfer, engine.Result, error) {
+		return a.Ledger.Move(ctx, by, seq, ledger.NewTransfer{From: in.Body.From, To: in.Body.To, Amount: in.Body.Amount,
+			Currency: in.Body.Currency})
 	})
 }
 
 func (a *api) deposit(ctx context.Context, in *depositInput) (*moveOutput, error) {
-	return a.transferOnce(ctx, in.KeyOrToken, []any{in.ID, in.Body.Amount}, func(ctx context.Context, by orders.Caller, seq string) (ledger.Transfer, engine.Result, error) {
+	return a.transferOnce(ctx, in.KeyOrToken, []any{in.ID, in.Body.Amount}, func(
+		ctx context.Context, by orders.Caller, seq string,
+	) (ledger.Transfer, engine.Result, error) {
 		return a.Ledger.Deposit(ctx, by, seq, in.ID, in.Body.Amount, in.Body.Reason)
 	})
 }
@@ -104,7 +109,9 @@ func (a *api) transferOnce(ctx context.Context, key KeyOrToken, request any,
 	work func(ctx context.Context, by orders.Caller, seq string) (ledger.Transfer, engine.Result, error)) (*moveOutput, error) {
 	var t ledger.Transfer
 	var result engine.Result
-	next, err := a.once(ctx, submitted{key, ledger.ScopeTransfer, request}, func(ctx context.Context, by orders.Caller, seq string) (err error) {
+	next, err := a.once(ctx, submitted{key, ledger.ScopeTransfer, request}, func(
+		ctx context.Context, by orders.Caller, seq string,
+	) (err error) {
 		t, result, err = work(ctx, by, seq)
 		return err
 	})

@@ -58,7 +58,8 @@ func (p *payer) open(ctx context.Context) (string, error) {
 }
 
 func (p *payer) step(ctx context.Context, caller, _ int) error {
-	_, result, err := p.ledger.Move(ctx, payerCaller, newSeq(), ledger.NewTransfer{From: p.from, To: p.to[caller], Amount: 1, Currency: "EUR"})
+	_, result, err := p.ledger.Move(ctx, payerCaller, newSeq(), ledger.NewTransfer{From: p.from, To: p.to[caller],
+		Amount: 1, Currency: "EUR"})
 	if err == nil && result.Outcome != engine.Applied {
 		err = fmt.Errorf("a new transfer was answered with %s/%s", result.Outcome, result.Detail)
 	}
@@ -139,7 +140,8 @@ func (t *teller) step(ctx context.Context, caller, _ int) error {
 	balance[from] -= amount
 	balance[to] += amount
 	for _, account := range []string{from, to} {
-		_, err := tx.ExecContext(ctx, "UPDATE "+t.prefix+"_accounts SET balance = ?, updated_at = ? WHERE id = ?", balance[account], now, account)
+		_, err := tx.ExecContext(ctx, "UPDATE "+t.prefix+"_accounts SET balance = ?, updated_at = ? WHERE id = ?",
+			balance[account], now, account)
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,8 @@ func (d *daemon) stop(ctx context.Context, r *run) error {
 	if err := d.end(); err != nil {
 		return err
 	}
-	found, err := verify.Run(ctx, d.site.gorm, verify.Options{Machines: database.Machines(), Extra: database.Checks(), MaxFindings: 10})
+	found, err := verify.Run(ctx, d.site.gorm, verify.Options{Machines: database.Machines(), Extra: database.Checks(),
+		MaxFindings: 10})
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

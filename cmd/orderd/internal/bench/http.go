@@ -108,7 +108,8 @@ func (h *shipped) step(ctx context.Context, caller, n int) error {
 		return err
 	}
 	var moved struct{ Outcome string }
-	err = h.daemon.call(ctx, http.MethodPost, "/v1/orders/"+id+"/transitions", newSeq(), map[string]any{"event": paidEvents[step]}, &moved)
+	err = h.daemon.call(ctx, http.MethodPost, "/v1/orders/"+id+"/transitions", newSeq(),
+		map[string]any{"event": paidEvents[step]}, &moved)
 	if err == nil && moved.Outcome != "applied" {
 		err = fmt.Errorf("%s %s: %s, want applied", id, paidEvents[step], moved.Outcome)
 	}

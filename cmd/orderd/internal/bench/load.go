@@ -94,7 +94,8 @@ func measure(ctx context.Context, s *site, c contender, callers int, d time.Dura
 }
 
 // load runs a closed loop: every caller waits for its answer before it asks again.
-func load(ctx context.Context, callers int, d time.Duration, step func(ctx context.Context, caller, n int) error) (sample, error) {
+func load(ctx context.Context, callers int, d time.Duration,
+	step func(ctx context.Context, caller, n int) error) (sample, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	waits := make([][]time.Duration, callers)

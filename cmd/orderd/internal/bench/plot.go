@@ -41,7 +41,8 @@ func (r *Report) Plot() string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s per second by callers"><style>%s</style>`+"\n",
 		plotWidth, plotHeight, html.EscapeString(string(r.Bench)), plotStyle)
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`+"\n", plotWidth, plotHeight)
-	fmt.Fprintf(&b, `<text class="title" x="%d" y="28">%s per second</text>`+"\n", plotLeft, html.EscapeString(title(string(r.Bench))))
+	fmt.Fprintf(&b, `<text class="title" x="%d" y="28">%s per second</text>`+"\n", plotLeft,
+		html.EscapeString(title(string(r.Bench))))
 	fmt.Fprintf(&b, `<text class="quiet" x="%d" y="46">%s, %d CPUs; median of %d rounds</text>`+"\n",
 		plotLeft, html.EscapeString(r.Server), r.Machine.CPUs, r.Rounds)
 	p.axes(&b)

@@ -164,7 +164,8 @@ func (c *benchRun) profile() (stop func() error, err error) {
 
 // tellBench writes a report for a person: the ratios, then what they were made of.
 func tellBench(w *tabwriter.Writer, r *bench.Report) {
-	say(w, fmt.Sprintf("%s on %s, %d CPUs, %s, %d rounds of %gs", r.Bench, r.Server, r.Machine.CPUs, r.Machine.Go, r.Rounds, r.Seconds))
+	say(w, fmt.Sprintf("%s on %s, %d CPUs, %s, %d rounds of %gs", r.Bench, r.Server, r.Machine.CPUs, r.Machine.Go,
+		r.Rounds, r.Seconds))
 	_ = w.Flush() // keeps its error until the last one
 	if r.Verify.Findings > 0 {
 		say(w, fmt.Sprintf("No figures: after the run, %d things do not verify.", r.Verify.Findings))
@@ -191,7 +192,8 @@ func tellBench(w *tabwriter.Writer, r *bench.Report) {
 	}
 	_ = w.Flush()
 	say(w, "")
-	say(w, "CONTENDER", "CALLERS", "CONNS", "PER SECOND", "P50 ms", "P99 ms", "P999 ms", "CLIENT µs", "SERVER µs", "ROWS", "BYTES", "FLUSHES")
+	say(w, "CONTENDER", "CALLERS", "CONNS", "PER SECOND", "P50 ms", "P99 ms", "P999 ms", "CLIENT µs", "SERVER µs",
+		"ROWS", "BYTES", "FLUSHES")
 	for _, f := range r.Figures {
 		say(w, f.Contender, f.Callers, or(f.Pool, "-"), fmt.Sprintf("%g (%g–%g)", f.PerSecond.Median, f.PerSecond.Min, f.PerSecond.Max),
 			f.P50, f.P99, f.P999, f.ClientCPU, value(f.ServerCPU), value(f.Rows), value(f.Bytes), value(f.Flushes))

@@ -165,7 +165,8 @@ func examineSQLite(ctx context.Context, pool *sql.DB) ([]check, error) {
 	return []check{
 		{"server", "SQLite " + version, good, ""},
 		{"isolation", "serializable, one writer", good, ""},
-		judged("journal_mode", value["journal_mode"], value["journal_mode"] == "wal", "readers would wait for the writer: set journal_mode=WAL"),
+		judged("journal_mode", value["journal_mode"], value["journal_mode"] == "wal",
+			"readers would wait for the writer: set journal_mode=WAL"),
 		judged("synchronous", value["synchronous"], value["synchronous"] >= "2", "a power cut can lose commits: set synchronous=FULL"),
 		{"busy_timeout", value["busy_timeout"] + " ms", good, ""},
 	}, nil
@@ -229,8 +230,10 @@ func galera(v map[string]string) []check {
 		return c
 	}
 	return []check{
-		verdict("wsrep_sync_wait", err == nil && sync&mysqldb.SyncWait == mysqldb.SyncWait, "what one node has committed would be denied by another: let the session's 7 reach the server"),
-		verdict("wsrep_dirty_reads", !mysqldb.SwitchedOn(v["wsrep_dirty_reads"]), "a node that has lost the others would answer reads: set it to OFF"),
+		verdict("wsrep_sync_wait", err == nil && sync&mysqldb.SyncWait == mysqldb.SyncWait,
+			"what one node has committed would be denied by another: let the session's 7 reach the server"),
+		verdict("wsrep_dirty_reads", !mysqldb.SwitchedOn(v["wsrep_dirty_reads"]),
+			"a node that has lost the others would answer reads: set it to OFF"),
 	}
 }
 

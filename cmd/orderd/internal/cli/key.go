@@ -116,7 +116,8 @@ func (c *KeyRevoke) Run(e *Env, g *Globals) error {
 				say(w, "Key", k.ID, "of", k.Principal, "is revoked.")
 				return
 			}
-			say(w, "Key", k.ID, "of", k.Principal, "was revoked at", dateOr(k.RevokedAt, "-"), "already: there was nothing left to revoke.")
+			say(w, "Key", k.ID, "of", k.Principal, "was revoked at", dateOr(k.RevokedAt, "-"),
+				"already: there was nothing left to revoke.")
 		})
 	})
 }

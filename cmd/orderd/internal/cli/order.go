@@ -225,7 +225,8 @@ func (c *OrderApply) Run(e *Env, g *Globals) error {
 	}
 	defer s.close()
 	r, err := s.shop.Transition(e.Context, person(), c.ID, orders.TransitionRequest{
-		Event: engine.Event(c.Event), Input: json.RawMessage(c.Input), Reason: c.Reason, Seq: c.Key, IfVersion: c.IfVersion, DryRun: c.DryRun,
+		Event: engine.Event(c.Event), Input: json.RawMessage(c.Input), Reason: c.Reason, Seq: c.Key, IfVersion: c.IfVersion,
+		DryRun: c.DryRun,
 	})
 	if r.Outcome == "" {
 		return err

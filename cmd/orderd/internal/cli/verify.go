@@ -87,7 +87,8 @@ func tell(w *tabwriter.Writer, r verified) {
 		say(w, fmt.Sprintf("Only the first %d findings are listed.", len(r.Findings)))
 	}
 	if len(r.Tableless) > 0 {
-		say(w, "History without rows to compare it with, because this program does not have the machine: "+strings.Join(r.Tableless, ", ")+".")
+		say(w, "History without rows to compare it with, because this program does not have the machine: "+
+			strings.Join(r.Tableless, ", ")+".")
 	}
 	until := ""
 	if !r.Finished {

@@ -138,7 +138,8 @@ func (db *Database) Finish(ctx context.Context, own schema.Component) error {
 	return db.each(ctx, own, schema.Finish)
 }
 
-func (db *Database) each(ctx context.Context, own schema.Component, f func(context.Context, *gorm.DB, schema.Component) error) error {
+func (db *Database) each(ctx context.Context, own schema.Component,
+	f func(context.Context, *gorm.DB, schema.Component) error) error {
 	for _, c := range Components(own) {
 		if err := f(ctx, db.Gorm, c); err != nil {
 			return err

@@ -43,7 +43,8 @@ func newBackground(to prometheus.Registerer) background {
 		postLag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "orderd_webhook_post_seconds", Help: "Time that a webhook endpoint took to answer.", Buckets: seconds,
 		}),
-		fired: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderd_timers_fired_total", Help: "Timers that caused a transition."}),
+		fired: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderd_timers_fired_total",
+			Help: "Timers that caused a transition."}),
 		late: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "orderd_timer_late_seconds", Help: "Time from a timer being due to its transition.", Buckets: seconds,
 		}),

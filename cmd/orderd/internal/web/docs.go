@@ -98,7 +98,8 @@ func callOf(path string, op *huma.Operation) call {
 		c.Roles = strings.Join(roles, ", ")
 	}
 	for _, p := range op.Parameters {
-		c.Params = append(c.Params, field{Name: p.Name, In: p.In, About: about(p.Description, p.Schema), Required: p.Required, Type: typeOf(p.Schema)})
+		c.Params = append(c.Params, field{Name: p.Name, In: p.In, About: about(p.Description, p.Schema),
+			Required: p.Required, Type: typeOf(p.Schema)})
 	}
 	if op.RequestBody != nil {
 		body := contentType(op.RequestBody.Content)
