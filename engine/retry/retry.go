@@ -81,16 +81,15 @@ func Doubled(first, longest time.Duration, n int) time.Duration {
 	return d
 }
 
-// Sleep waits for d, or until ctx ends, whose error it then returns.
+// Sleep waits for d, or until ctx ends. It returns the error of a ctx that has ended.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err() // also where both are so
 }
 
 // ProblemMax bounds a kept problem, in characters: that of the columns of that name.

@@ -81,7 +81,11 @@ func TestASleepEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 	cancel(errors.New("enough"))
-	if err := retry.Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, want that of the context", err)
+	for _, d := range []time.Duration{time.Hour, 0} {
+		for range 100 {
+			if err := retry.Sleep(ctx, d); !errors.Is(err, context.Canceled) {
+				t.Fatalf("%v, want that of the context", err)
+			}
+		}
 	}
 }
