@@ -27,8 +27,12 @@ func (e *Engine) ApplyAll(ctx context.Context, rs []Request) []Result {
 	items := make([]*item, len(rs))
 	var open, dry []*item
 	values := context.WithoutCancel(ctx)
+	misplaced := OutsideActions(ctx)
 	for i, r := range rs {
 		it := e.prepare(r.asked(values))
+		if misplaced != nil {
+			it.reject(misplaced)
+		}
 		items[i] = it
 		switch {
 		case it.done:

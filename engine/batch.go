@@ -144,7 +144,7 @@ func (b *batch) giveUp(err error) {
 			it.finish(Result{Outcome: Unknown, RetryAfter: retryAfter(Unknown, "")})
 		case over && b.settleBy.IsZero():
 			it.reject(err)
-		case over || dberr.Classify(err) == dberr.Unavailable:
+		case over || dberr.Classify(err) == dberr.Unavailable || errors.Is(err, dberr.ErrLockWait):
 			it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
 		default:
 			b.lose(it)

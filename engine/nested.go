@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/orderd/engine/internal/sqldb"
 )
@@ -21,12 +22,31 @@ type asking struct {
 
 var errTorn = errors.New("is being moved by another request of the same transaction: the action runs again, alone")
 
-// ask runs an action.
-func (w *world) ask(tx *sqldb.Tx, moves []*move, name string, run func() error) (*asking, error) {
+// ask runs an action. What it does past its transaction is its author's mistake, whether or not it tells.
+func (w *world) ask(ctx context.Context, tx *sqldb.Tx, moves []*move, name string, run func(context.Context) error) (*asking, error) {
 	outer, _ := tx.Inside().(*asking)
 	a := &asking{w: w, moves: moves, outer: outer}
 	defer tx.Enter(a)()
-	return a, guarded(name, run)
+	ctx, acting := tx.Acting(ctx, name)
+	err := guarded(name, func() error { return run(ctx) })
+	if mistake := acting.End(); err == nil {
+		err = mistake
+	}
+	return a, err
+}
+
+// OutsideActions returns an error that matches ErrBadRequest if ctx is the one that an action under way was given:
+// what is asked with it by anything else than InTx, ApplyTx and CreateTx would wait for the action's own transaction, or
+// commit apart from it, once each time the action runs. An Applier that lets requests wait, or takes locks for them,
+// asks this first.
+func OutsideActions(ctx context.Context) error {
+	a := sqldb.ActionOf(ctx)
+	if a == nil {
+		return nil
+	}
+	return a.Mistaken(&RequestError{Field: "ctx", Problem: fmt.Sprintf("is that of action %s, which runs inside a transaction, "+
+		"and this would happen outside of it: ask engine.InTx(tx), with the *gorm.DB that the action is given, "+
+		"or ask once the transition has been answered", a.Name())})
 }
 
 // admit refuses what an action under way must not ask now. What the action itself is about to do is its

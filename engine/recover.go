@@ -110,6 +110,9 @@ func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error)
 	case class == dberr.Canceled && ctx.Err() != nil:
 		b.giveUp(ctx.Err())
 		return nil
+	case errors.Is(err, dberr.ErrLockWait) && b.settleBy.IsZero(): // nobody who waits could write
+		b.giveUp(err)
+		return nil
 	case class == dberr.LockWait:
 		return e.again(ctx, b, 3) // each of these has waited long already
 	case class.Transient() || class == dberr.Canceled:

@@ -49,7 +49,9 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, pla
 			continue
 		}
 		own := mv.item.context(ctx)
-		asked, err := w.ask(tx, []*move{mv}, a.name, func() error { return a.exec(own, tx.Gorm(own), mv.call) })
+		asked, err := w.ask(own, tx, []*move{mv}, a.name, func(ctx context.Context) error {
+			return a.exec(ctx, tx.Gorm(ctx), mv.call)
+		})
 		settled, over := asked.settle(tx, a.name, &all)
 		if !settled {
 			over = all.judge(ctx, tx, mv, a.name, err, true)
@@ -72,7 +74,10 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 		calls[i] = mv.call
 	}
 	var errs []error
-	asked, err := w.ask(tx, moves, a.name, func() error { errs = a.execAll(ctx, tx.Gorm(ctx), calls); return nil })
+	asked, err := w.ask(ctx, tx, moves, a.name, func(ctx context.Context) error {
+		errs = a.execAll(ctx, tx.Gorm(ctx), calls)
+		return nil
+	})
 	if settled, over := asked.settle(tx, a.name, all); settled {
 		return over
 	}

@@ -142,6 +142,7 @@ func (b *Batcher) ApplyAll(ctx context.Context, rs []engine.Request) []engine.Re
 func (b *Batcher) applySome(ctx context.Context, rs []engine.Request) []engine.Result {
 	calls := make([]*call, len(rs))
 	byLane := map[*lane][]*call{}
+	misplaced := engine.OutsideActions(ctx)
 	for i, r := range rs {
 		if r.Context() == context.Background() { // nobody's values yet: the batch has others
 			r = r.WithContext(ctx)
@@ -149,6 +150,8 @@ func (b *Batcher) applySome(ctx context.Context, rs []engine.Request) []engine.R
 		c := newCall(r)
 		calls[i] = c
 		switch err := ctx.Err(); {
+		case misplaced != nil: // it would wait for the batch that it is asked in
+			c.answer(engine.Failed(r, misplaced))
 		case err != nil:
 			c.answer(engine.Failed(r, err))
 		case b.closed.Load():

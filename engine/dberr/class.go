@@ -50,6 +50,10 @@ func (c Class) Transient() bool {
 // UPDATE had to find it, and that the whole must be rolled back and run again.
 var ErrRunAgain = errors.New("rows have changed meanwhile: run the transaction again")
 
+// ErrLockWait is what a database in this process says that has no error number for it: a lock was waited for too
+// long.
+var ErrLockWait = errors.New("waited too long for a lock")
+
 // SQLite's primary result codes that matter here.
 const (
 	sqliteBusy       = 5
@@ -79,6 +83,8 @@ func Classify(err error) Class {
 	switch {
 	case errors.Is(err, ErrRunAgain):
 		return Conflict
+	case errors.Is(err, ErrLockWait):
+		return LockWait
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Canceled
 	case errors.Is(err, gorm.ErrDuplicatedKey):

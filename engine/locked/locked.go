@@ -71,6 +71,9 @@ func (a *Applier) ApplyAll(ctx context.Context, rs []engine.Request) []engine.Re
 	if a.to == nil || a.locker == nil {
 		return failed(rs, errors.New("locked: the Applier or the Locker is nil: give New both"))
 	}
+	if engine.OutsideActions(ctx) != nil {
+		return a.to.ApplyAll(ctx, rs) // is refused; a lock would be in vain
+	}
 	held := &held{Applier: a, leases: map[string]*lock.Lease{}, refused: map[string]error{}}
 	defer held.release(ctx)
 	held.lock(ctx, rs)

@@ -110,6 +110,7 @@ func pool(cfg *mysql.Config, c *connector, maxConns int) (*sql.DB, error) {
 	}
 	c.Connector = base
 	d := sql.OpenDB(c)
+	c.pool = d
 	d.SetMaxOpenConns(maxConns)
 	d.SetMaxIdleConns(maxConns)
 	d.SetConnMaxLifetime(3 * time.Minute) // below what servers and proxies allow, and a way back after a failover
@@ -121,6 +122,7 @@ func pool(cfg *mysql.Config, c *connector, maxConns int) (*sql.DB, error) {
 type connector struct {
 	driver.Connector
 	session session
+	pool    *sql.DB // of this connector's connections
 	packets *sql.DB // ends with the pool of this connector; nil where they are switched off
 }
 
@@ -133,7 +135,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("preparing the connection: %w", err)
 	}
-	return conn, nil
+	return watch(conn, c.pool), nil
 }
 
 // Driver marks the pool.

@@ -41,8 +41,9 @@ func GormConfig(c *gorm.Config) Option { return func(o *options) { o.gorm = c } 
 // if that is more.
 func Readers(n int) Option { return func(o *options) { o.readers = max(1, n) } }
 
-// BusyTimeout sets how long a transaction waits for another process that is writing. The default
-// is 5 seconds.
+// BusyTimeout sets how long a transaction waits while one and the same other transaction is writing, in this
+// process or in another. The default is 5 seconds. An error that is due to it matches dberr.LockWait or
+// dberr.Conflict (see dberr.Classify).
 func BusyTimeout(d time.Duration) Option { return func(o *options) { o.busyTimeout = d } }
 
 // Existing refuses a file that is not there, instead of creating it. The error matches fs.ErrNotExist.
@@ -79,12 +80,14 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, readers.Close())
 	}
-	writer.SetMaxOpenConns(1)
+	// One at a time writes, which the pool sees to. The second connection is for who gets at the *sql.DB itself,
+	// perhaps inside of a transaction: SQLite lets it wait for a while, where a pool of one would never answer.
+	writer.SetMaxOpenConns(2)
 	// The writer comes first: it turns a new file to WAL, which a reader cannot.
 	if err := writer.Ping(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}
-	db, err := gorm.Open(&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers}}, gormConfig)
+	db, err := gorm.Open(&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers, turns: newTurns(o.busyTimeout)}}, gormConfig)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}

@@ -60,6 +60,7 @@ func (db *DB) begin(ctx context.Context) (*Tx, error) {
 	}
 	tx := newTx(db.dialect, db.handle, pool, db.readCommitted, &ending{TxCommitter: pool.(gorm.TxCommitter), conn: conn,
 		release: cancel, until: db.inDoubtUntil})
+	tx.origin = connections(db.pool)
 	if !following {
 		tx.rollback()
 		return nil, ctx.Err()

@@ -43,7 +43,7 @@ func Join(tx *gorm.DB) (*Tx, error) {
 		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: use one without it")
 	}
 	joined := newTx(dialect, tx, pool, ownSessions(plainPool(tx.ConnPool)), nil)
-	joined.theirs = tx
+	joined.theirs, joined.origin = tx, connections(tx.ConnPool)
 	return joined, nil
 }
 

@@ -22,6 +22,7 @@ type Tx struct {
 	handle  *gorm.DB // what Gorm hands out, on a guard
 	end     *ending  // nil when the transaction is the caller's to end
 	theirs  *gorm.DB // the caller's handle then
+	origin  *sql.DB  // the connections that it is on one of, nil if unknown
 
 	mu    sync.Mutex
 	err   error
