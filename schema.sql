@@ -40,7 +40,7 @@ CREATE TABLE engine_transitions (
   timers          TEXT                    COMMENT 'timers it armed and stopped, in their order, as JSON; null where none',
   machine_version VARBINARY(64)  NOT NULL COMMENT 'engine_machines.hash that decided it',
   at              DATETIME(6)    NOT NULL COMMENT 'when it was decided',
-  found_hash      BINARY(16)              COMMENT 'hash of the subject''s row as it was found; null on the first, and where the machine is not exclusive',
+  found_hash      BINARY(16)              COMMENT 'hash of the subject''s row as it was found, of a creation of what the row says once filled in; else null on the first, and where the machine is not exclusive',
   row_hash        BINARY(16)              COMMENT 'hash of the subject''s row as it was left; null where the machine is not exclusive',
   hash            BINARY(16)              COMMENT 'hash of all other columns; null only on rows of programs of version 1',
   PRIMARY KEY (machine, subject, version),

@@ -19,8 +19,11 @@ import (
 // What a creation asks for is its input and every column of row that is not at its zero value, but for
 // the key, the times that gorm fills in, and columns tagged `engine:"derived"`. With a key that has been
 // used for the same before, the answer is already/replayed, Result.ID names the first row, and row is
-// left as it is (an applied one has what the engine computed, so give a repeat a row of its own); with other content it is conflict/key_reused. A row that exists under another key, or
+// left as it is; with other content it is conflict/key_reused. A row that exists under another key, or
 // without one, is already there if it was made of the same, and conflict/input_differs if not.
+//
+// An applied creation fills row in: key, state, version, defaults, what actions and hooks made. The same variable given
+// again asks for the same, unless a column was changed in between.
 func Create[S any](ctx context.Context, a Applier, row *S, r Request) (Result, error) {
 	if row == nil || a == nil {
 		result := Failed(r, noRow(r, row == nil))

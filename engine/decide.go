@@ -381,8 +381,9 @@ func (w *world) answer(it *item, s *subject, o Outcome, d Detail, proof *Transit
 	return v
 }
 
-// shown hides the key that the engine drew for a call without one.
+// shown hides the key that the engine drew for a call without one, and what only the engine compares.
 func shown(t Transition) *Transition {
+	t.filledIn = nil
 	if t.Key.Source == sourceCall {
 		t.Key = Key{}
 	}

@@ -89,19 +89,26 @@ func (it *item) understand() *item {
 // fingerprint is what makes this request the same as another. Of a creation it covers, beside the
 // input, every column that the caller gives, but not the subject: a repeat may have drawn another id.
 func (it *item) fingerprint() ([32]byte, error) {
+	print, says, err := it.fingerprintOf(it.req.row)
+	it.blank = it.blank && !says
+	return print, err
+}
+
+// fingerprintOf is the fingerprint if row were the one that is given, nil where none is made, and whether that says
+// anything.
+func (it *item) fingerprintOf(row any) (print [32]byte, says bool, err error) {
 	said := it.m.events[it.req.Event].shape.instants(it.canonical)
-	if it.req.row == nil {
-		return fingerprint(it.m.name, it.req.ID, it.req.Event, said), nil
+	if row == nil {
+		return fingerprint(it.m.name, it.req.ID, it.req.Event, said), false, nil
 	}
-	given, err := it.m.row.given(it.req.row)
-	if err != nil {
-		return [32]byte{}, err
+	given, err := it.m.row.given(row)
+	switch {
+	case err != nil:
+		return print, false, err
+	case given == nil:
+		return fingerprint(it.m.name, "", it.req.Event, said), false, nil
 	}
-	if given == nil {
-		return fingerprint(it.m.name, "", it.req.Event, said), nil
-	}
-	it.blank = false
-	return fingerprint(it.m.name, "", it.req.Event, said, given), nil
+	return fingerprint(it.m.name, "", it.req.Event, said, given), true, nil
 }
 
 // checkRequest names the first malformed field.

@@ -160,13 +160,16 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// transitionColumns is history in the order of its columns; scanTransition and transitionRow follow it.
+// transitionColumns is history in the order of its columns; transitionRow follows it.
 var transitionColumns = []string{
 	"machine", "subject", "version", "event", "from_status", "to_status", "source", "seq",
 	"fingerprint", "nonce", "actor", "reason", "input", "messages", "machine_version", "at",
 }
 
-var selectTransitions = `SELECT ` + strings.Join(transitionColumns, ", ") + ` FROM engine_transitions`
+// readColumns is what is read of history: scanTransition follows it.
+var readColumns = append(slices.Clone(transitionColumns), "found_hash")
+
+var selectTransitions = `SELECT ` + strings.Join(readColumns, ", ") + ` FROM engine_transitions`
 
 func readTransitions(query string, args []any, f func(Transition)) sqldb.Reading {
 	return sqldb.Reading{Query: query, Args: args, Row: func(rows *sql.Rows) error {
@@ -187,11 +190,14 @@ func (e *Engine) eachTransition(ctx context.Context, query string, args []any, f
 
 func scanTransition(rows *sql.Rows, more ...any) (Transition, error) {
 	var t Transition
-	var print, input []byte
+	var print, input, found []byte
 	err := rows.Scan(append([]any{&t.Machine, &t.Subject, &t.Version, &t.Event, &t.From, &t.To, &t.Key.Source, &t.Key.Seq,
-		&print, &t.nonce, &t.Actor, &t.Reason, &input, &t.Messages, &t.MachineVersion, &t.At}, more...)...)
+		&print, &t.nonce, &t.Actor, &t.Reason, &input, &t.Messages, &t.MachineVersion, &t.At, &found}, more...)...)
 	if err != nil {
 		return t, err
+	}
+	if t.Version == 1 {
+		t.filledIn = found
 	}
 	if len(input) > 0 {
 		t.Input = json.RawMessage(input)

@@ -102,8 +102,8 @@ func (e *Engine) landmarkReadings(from reader, w *world) []sqldb.Reading {
 // marked, so that a batch of refusals takes a bounded amount of memory.
 func landmarkSelect(subjects int, lock string) string {
 	long := `LENGTH(t.input) > ` + strconv.Itoa(inputAtOnce)
-	columns := make([]string, len(transitionColumns))
-	for i, c := range transitionColumns {
+	columns := make([]string, len(readColumns))
+	for i, c := range readColumns {
 		columns[i] = "t." + c
 		if c == "input" {
 			columns[i] = `CASE WHEN ` + long + ` THEN NULL ELSE t.input END`

@@ -24,6 +24,8 @@ type Transition struct {
 
 	nonce int64 // drawn per try: tells a settled commit from a twin's
 	cut   bool  // Input is too long to have been read along
+
+	filledIn []byte // of a creation: see filledPrint
 }
 
 // Refused is one guard or action that said no.

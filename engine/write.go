@@ -68,6 +68,9 @@ func write(ctx context.Context, tx *sqldb.Tx, w *world) error {
 	if err := execute(ctx, tx, w); err != nil {
 		return err
 	}
+	if err := w.fillPrints(); err != nil {
+		return err
+	}
 	entered, err := readEntries(ctx, tx, w)
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@
 
 ALTER TABLE engine_transitions
   ADD COLUMN timers     TEXT       COMMENT 'timers it armed and stopped, in their order, as JSON; null where none' AFTER messages,
-  ADD COLUMN found_hash BINARY(16) COMMENT 'hash of the subject''s row as it was found; null on the first, and where the machine is not exclusive',
+  ADD COLUMN found_hash BINARY(16) COMMENT 'hash of the subject''s row as it was found, of a creation of what the row says once filled in; else null on the first, and where the machine is not exclusive',
   ADD COLUMN row_hash   BINARY(16) COMMENT 'hash of the subject''s row as it was left; null where the machine is not exclusive',
   ADD COLUMN hash       BINARY(16) COMMENT 'hash of all other columns; null only on rows of programs of version 1';
 
