@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"example.com/orderd/engine/dberr"
 )
 
 // What an error says to whoever has made a mistake: which request it was, without holes where a part of it is missing,
@@ -159,16 +157,4 @@ func (m *machine) stateNames() []State {
 		all = append(all, s.Name)
 	}
 	return all
-}
-
-// taken says of a unique key that is taken which one it is. Only who made the table knows what it means.
-func taken(err error) error {
-	if dberr.Classify(err) != dberr.Duplicate {
-		return err
-	}
-	key := dberr.DuplicateKey(err)
-	if key == "" {
-		key = "of the table"
-	}
-	return fmt.Errorf("the unique key %s is taken: another row has these values, so nothing was written: %w", key, err)
 }

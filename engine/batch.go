@@ -165,7 +165,7 @@ func (b *batch) lose(it *item) {
 func (b *batch) failAll(err error) {
 	for _, it := range b.items {
 		if !it.done {
-			it.reject(fmt.Errorf("write: %w", taken(err)))
+			it.reject(fmt.Errorf("write: %w", taken(err, nil)))
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestAnInputsInstantIsTheSameInEveryZone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := boxEngine(t, enginetest.SQLite(t), in.input)
 			put := func(at time.Time, asText bool) string {
-				var input any = in.of(at)
+				input := in.of(at)
 				if asText {
 					text, err := json.Marshal(input)
 					if err != nil {

@@ -28,7 +28,7 @@ func (w *world) ask(ctx context.Context, tx *sqldb.Tx, moves []*move, name strin
 	a := &asking{w: w, moves: moves, outer: outer}
 	defer tx.Enter(a)()
 	ctx, acting := tx.Acting(ctx, name)
-	err := guarded(name, func() error { return run(ctx) })
+	err := closingRows(tx, func() error { return guarded(name, func() error { return run(ctx) }) })
 	if mistake := acting.End(); err == nil {
 		err = mistake
 	}
@@ -47,6 +47,17 @@ func OutsideActions(ctx context.Context) error {
 	return a.Mistaken(&RequestError{Field: "ctx", Problem: fmt.Sprintf("is that of action %s, which runs inside a transaction, "+
 		"and this would happen outside of it: ask engine.InTx(tx), with the *gorm.DB that the action is given, "+
 		"or ask once the transition has been answered", a.Name())})
+}
+
+// closingRows runs the user's code in a transaction, and is an error if it has left rows open, which would be in the way of
+// whatever comes next.
+func closingRows(tx *sqldb.Tx, run func() error) error {
+	left := tx.Watch()
+	err := run()
+	if left() && err == nil {
+		return sqldb.ErrRowsOpen
+	}
+	return err
 }
 
 // admit refuses what an action under way must not ask now. What the action itself is about to do is its

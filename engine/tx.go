@@ -184,7 +184,7 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		return nil
 	}
 	tx.RunAgain(passes)
-	it.reject(taken(last))
+	it.reject(taken(last, nil))
 	return nil
 }
 

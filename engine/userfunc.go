@@ -92,7 +92,8 @@ func Set[S, A any](name string, f func(Call[S, A], *Effects) error) Action[S] {
 // Its ctx, and so that of its handle, has the values of the caller's ctx also where a batch serves many callers, and
 // ends with the transaction's. Requests for one subject are not folded over an edge with Exec or ExecAll. What f asks
 // by ApplyTx is answered as if the other requests of its transaction had committed before, but never about its own
-// subject; InTx finds the engine on tx.
+// subject; InTx finds the engine on tx. Rows must be closed when f returns; on the MySQL family also before the next
+// statement. A unique key that was taken matches gorm.ErrDuplicatedKey in the answer, unless f makes a refusal of it.
 func Exec[S, A any](name string, f func(context.Context, *gorm.DB, Call[S, A]) error) Action[S] {
 	a := Action[S]{name: name, input: reflect.TypeFor[A]()}
 	if f != nil {

@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/internal/sqldb"
 )
 
@@ -160,7 +161,11 @@ func (r *rowType) insert(ctx context.Context, tx *sqldb.Tx, w *world, subjects [
 		rows[i] = s.row
 	}
 	db := tx.Gorm(ctx).Session(&gorm.Session{NowFunc: func() time.Time { return w.now }})
-	if err := r.create(db.Table(r.table), rows); err != nil || !r.createHook {
+	err := closingRows(tx, func() error { return r.create(db.Table(r.table), rows) })
+	if sticky := tx.Err(); err != nil && dberr.Classify(sticky) == dberr.Duplicate {
+		err = sticky // which says which key was taken, before gorm translated it
+	}
+	if err != nil || !r.createHook {
 		return err
 	}
 	for _, s := range subjects {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"example.com/orderd/engine/dberr"
 	"example.com/orderd/engine/internal/sqldb"
 )
 
@@ -137,6 +138,9 @@ func (f *failures) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action str
 		if err == nil {
 			err = fmt.Errorf("a statement failed and its error was not returned: %w", sticky)
 		}
+	}
+	if dberr.Classify(sticky) == dberr.Duplicate { // else a taken key is that of another database
+		err = taken(err, sticky)
 	}
 	if errors.Is(err, ErrRunAgain) {
 		f.again.add(mv.item, blamed)

@@ -41,7 +41,7 @@ func NewJobs(ctx context.Context, db *gorm.DB, cfg Config) (*Jobs, error) {
 
 // Run does a job unless it was done in this period, or another process is at it. It asks first, which
 // is cheap and mostly right; where two ask at once, the primary key lets one of them claim the period.
-// Work that fails gives its claim back. Work whose process dies is done by another after Limit, so work
+// Work that fails or panics gives its claim back; a panic goes on. Work whose process dies is done by another after Limit, so work
 // must not mind being interrupted; ctx ends after Limit, too. ran says that this call did it.
 func (j *Jobs) Run(ctx context.Context, job Job, work func(ctx context.Context) error) (ran bool, err error) {
 	if len(job.Name) < 1 || len(job.Name) > 64 || job.Every <= 0 {
@@ -55,7 +55,15 @@ func (j *Jobs) Run(ctx context.Context, job Job, work func(ctx context.Context) 
 	}
 	limited, cancel := context.WithTimeout(ctx, job.Limit)
 	defer cancel()
-	if err := work(limited); err != nil {
+	ended := false
+	defer func() {
+		if !ended { // by a panic, or by runtime.Goexit
+			_ = r.giveBack(ctx) // else another process takes over after Limit
+		}
+	}()
+	err = work(limited)
+	ended = true
+	if err != nil {
 		return false, errors.Join(err, r.giveBack(ctx))
 	}
 	return true, r.done(ctx)

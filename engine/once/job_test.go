@@ -3,6 +3,7 @@ package once_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,6 +113,39 @@ func TestAJobThatWasDoneStaysDone(t *testing.T) {
 		again := func(context.Context) error { t.Error("done again"); return nil }
 		if ran, err := jobs(t, db, c).Run(t.Context(), daily, again); ran || err != nil {
 			t.Errorf("%t, %v", ran, err)
+		}
+	})
+}
+
+// Work that panics gives its claim back: the job is done by whoever asks next. So it is with a message.
+func TestWorkThatPanicsIsDoneByTheNext(t *testing.T) {
+	enginetest.Databases(t, func(t *testing.T, db *gorm.DB) {
+		c := newClock()
+		daily := once.Job{Name: "clean", Every: 24 * time.Hour}
+		panics := func(run func() error) (value any) {
+			defer func() { value = recover() }()
+			return fmt.Sprint("no panic: ", run())
+		}
+		got := panics(func() error {
+			_, err := jobs(t, db, c).Run(t.Context(), daily, func(context.Context) error { panic("boom") })
+			return err
+		})
+		if got != "boom" {
+			t.Errorf("the panic of a job: %v", got)
+		}
+		if ran, err := jobs(t, db, c).Run(t.Context(), daily, func(context.Context) error { return nil }); !ran || err != nil {
+			t.Errorf("the next run: %t, %v", ran, err)
+		}
+		box := inbox(t, db, "mail", c)
+		got = panics(func() error {
+			_, err := box.Do(t.Context(), "m1", func(*gorm.DB) error { panic("boom") })
+			return err
+		})
+		if got != "boom" {
+			t.Errorf("the panic of work on a message: %v", got)
+		}
+		if done, err := box.Do(t.Context(), "m1", func(*gorm.DB) error { return nil }); !done || err != nil {
+			t.Errorf("the next delivery: %t, %v", done, err)
 		}
 	})
 }

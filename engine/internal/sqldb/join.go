@@ -73,6 +73,9 @@ func (tx *Tx) Savepoint(ctx context.Context) (*Savepoint, error) {
 	if tx.failed() != nil {
 		return nil, tx.over(tx.err)
 	}
+	if tx.dialect == MySQL && len(tx.open) > 0 {
+		return nil, tx.stick(ErrRowsOpen)
+	}
 	if tx.dialect == SQLite && tx.theirs != nil {
 		if err := tx.begun(ctx); err != nil {
 			return nil, tx.over(err)

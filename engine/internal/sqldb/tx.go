@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/go-sql-driver/mysql"
@@ -114,6 +115,46 @@ func (tx *Tx) failed() error {
 	return tx.err
 }
 
+// ErrRowsOpen says that the rows of a query were left open. On the MySQL family nothing else can be asked until they are
+// closed: its drivers call the connection bad then, or wait.
+var ErrRowsOpen = errors.New("rows of an earlier query were left open: close them (defer rows.Close()), or read them all into a slice, " +
+	"before the next statement and before the end")
+
+// idle is Err, or makes ErrRowsOpen stick where a statement would not get through.
+func (tx *Tx) idle() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if err := tx.failed(); err != nil {
+		return err
+	}
+	if tx.dialect == MySQL && len(tx.open) > 0 {
+		return tx.stick(ErrRowsOpen)
+	}
+	return nil
+}
+
+// Watch begins watching which rows somebody's code leaves open. left closes them and reports whether there were any.
+func (tx *Tx) Watch() (left func() bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	_ = tx.failed() // drops those that are closed
+	before := slices.Clone(tx.open)
+	return func() bool {
+		tx.mu.Lock()
+		defer tx.mu.Unlock()
+		_ = tx.failed()
+		var found bool
+		for _, rows := range tx.open {
+			if !slices.Contains(before, rows) {
+				found = true
+				_ = rows.Close() // what it says is found by failed
+			}
+		}
+		_ = tx.failed()
+		return found
+	}
+}
+
 // Exec runs one writing statement and returns the number of rows it wrote.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	result, err := tx.exec(ctx, query, args)
@@ -126,7 +167,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (rows int64, 
 
 // Query runs one reading statement. Each spares the caller the rows' errors.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := tx.Err(); err != nil {
+	if err := tx.idle(); err != nil {
 		return nil, err
 	}
 	rows, err := literal(tx.dialect, tx.pool, tx.own).QueryContext(ctx, query, stored(args)...)
@@ -149,7 +190,7 @@ func (tx *Tx) Each(ctx context.Context, query string, args []any, f func(*sql.Ro
 }
 
 func (tx *Tx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	if err := tx.Err(); err != nil {
+	if err := tx.idle(); err != nil {
 		return nil, err
 	}
 	result, err := literal(tx.dialect, tx.pool, tx.own).ExecContext(ctx, query, stored(args)...)
