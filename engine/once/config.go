@@ -3,15 +3,13 @@ package once
 import (
 	"context"
 	crand "crypto/rand"
-	"errors"
+	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
 
 	"example.com/orderd/engine/internal/sqldb"
-	"example.com/orderd/engine/schema"
 )
 
 // Config is what the parts of this package share. The zero value is good.
@@ -36,16 +34,18 @@ func (c *Config) fill() {
 // nonce is positive, as the engine's.
 func (c *Config) nonce() int64 { return int64(c.Rand() >> 1) }
 
-// open takes over a handle, and says at once where the tables are missing. They are the engine's, which this package
-// knows nothing of: it says with engine.New whether it can use their version.
-func open(ctx context.Context, db *gorm.DB) (*sqldb.DB, error) {
+// open takes over a handle, and says at once where the table is missing. It is one of the engine's.
+func open(ctx context.Context, db *gorm.DB, table string) (*sqldb.DB, error) {
 	d, err := sqldb.Wrap(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	there, err := schema.List(ctx, db)
-	if err == nil && !slices.ContainsFunc(there, func(i schema.Installed) bool { return i.Component == "engine" }) {
-		err = errors.New("once: the engine's tables are not installed: call engine.Migrate first")
+	info, err := d.Describe(ctx, table)
+	if err == nil && info.Kind == "" {
+		err = fmt.Errorf("once: the table %s does not exist: call engine.Migrate first", table)
 	}
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }

@@ -28,7 +28,7 @@ func NewInbox(ctx context.Context, db *gorm.DB, consumer string, cfg Config) (*I
 	if len(consumer) < 1 || len(consumer) > 64 {
 		return nil, fmt.Errorf("once: a consumer's name of %d bytes, want 1 to 64", len(consumer))
 	}
-	d, err := open(ctx, db)
+	d, err := open(ctx, db, "engine_inbox")
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type Jobs struct {
 
 // NewJobs makes Jobs on a database that engine.Migrate has prepared.
 func NewJobs(ctx context.Context, db *gorm.DB, cfg Config) (*Jobs, error) {
-	d, err := open(ctx, db)
+	d, err := open(ctx, db, "engine_jobs")
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ type Tokens struct {
 // NewTokens makes Tokens on a database that engine.Migrate has prepared. ttl is how long a token can be
 // spent, 0 for TTLDefault.
 func NewTokens(ctx context.Context, db *gorm.DB, ttl time.Duration, cfg Config) (*Tokens, error) {
-	d, err := open(ctx, db)
+	d, err := open(ctx, db, "engine_tokens")
 	if err != nil {
 		return nil, err
 	}
