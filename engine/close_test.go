@@ -11,6 +11,9 @@ import (
 
 	"example.com/orderd/engine"
 	"example.com/orderd/engine/enginetest"
+	"example.com/orderd/engine/once"
+	"example.com/orderd/engine/outbox"
+	"example.com/orderd/engine/timer"
 )
 
 // pausedAction is an action that tells when it has begun and goes on when it is let.
@@ -191,4 +194,44 @@ func TestCloseAmongManyCallers(t *testing.T) {
 	closers.Wait()
 	callers.Wait()
 	answers.Check(t, db)
+}
+
+// A database that the program has closed too early is told by whatever is asked of it, and nothing waits for it.
+func TestAClosedDatabaseIsTold(t *testing.T) {
+	ctx := t.Context()
+	db := enginetest.SQLite(t)
+	e := closable(t, db, nil)
+	relay, err := outbox.NewRelay(ctx, db, outbox.Config{})
+	timers, err2 := timer.New(ctx, db, e, timer.Config{})
+	tokens, err3 := once.NewTokens(ctx, db, 0, once.Config{})
+	jobs, err4 := once.NewJobs(ctx, db, once.Config{})
+	if err := errors.Join(err, err2, err3, err4, must(db.DB()).Close()); err != nil {
+		t.Fatal(err)
+	}
+	says := []string{"database is closed"}
+	machine, err := engine.NewMachine(textDefinition())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(t, []mistake{
+		{name: "Apply", do: func() error { return second(e.Apply(ctx, engine.Request{Machine: "parcel", ID: "1", Event: "pay"})) }, says: says},
+		{name: "Create", do: func() error {
+			return second(engine.Create(ctx, e, &textRow{ID: "2"}, engine.Request{Machine: "parcel"}))
+		}, says: says},
+		{name: "Adopt", do: func() error { return second(e.Adopt(ctx, "parcel", 1)) }, says: says},
+		{name: "Load", do: func() error { return second(engine.Load[textRow](ctx, e, "parcel", "1")) }, says: says},
+		{name: "History", do: func() error { return second(e.History(ctx, "parcel", "1", engine.HistoryQuery{})) }, says: says},
+		{name: "Ready", do: func() error { return e.Ready(ctx) }, says: says},
+		{name: "New", do: func() error { return second(engine.New(db, engine.Config{}, machine)) }, says: says},
+		{name: "Migrate", do: func() error { return engine.Migrate(ctx, db) }, says: says},
+		{name: "Relay.Step", do: func() error { return second(relay.Step(ctx, 0)) }, says: says},
+		{name: "Timers.Step", do: func() error { return second(timers.Step(ctx, 0)) }, says: says},
+		{name: "Tokens.Issue", do: func() error { return second(tokens.Issue(ctx, once.Binding{Holder: "a", Scope: "b"})) }, says: says},
+		{name: "Jobs.Run", do: func() error {
+			return second(jobs.Run(ctx, once.Job{Name: "a", Every: time.Hour}, func(context.Context) error { return nil }))
+		}, says: says},
+	})
+	if err := e.Close(ctx); err != nil {
+		t.Errorf("Close behind its database, with nothing to write: %v", err)
+	}
 }

@@ -2,6 +2,7 @@ package timer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -183,6 +184,33 @@ func TestARefusedTimerIsTriedAgainLater(t *testing.T) {
 		r.step(t, r.Timers)
 		if s := r.State(t, "a"); s != "expired" {
 			t.Errorf("it is %s", s)
+		}
+	})
+}
+
+// An engine that is closed is nobody's fault: its timers wait for the next one, and the step says why.
+func TestTimersOfAClosedEngineWait(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.Open(t, "a")
+		if err := r.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.Advance(ticket.Life + time.Second)
+		if _, err := r.Step(t.Context(), 0); !errors.Is(err, engine.ErrClosed) || !errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("a step: %v, want ErrClosed", err)
+		}
+		if n := r.Count(t, "engine_timers", "status = 'armed' AND tries = 0"); n != 1 {
+			t.Errorf("%d timers wait unblamed, want 1", n)
+		}
+		next, err := engine.New(r.DB, engine.Config{Now: r.clock.Now, Logger: quiet}, ticket.Definition())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = next.Close(context.Background()) }()
+		r.clock.Advance(time.Hour)
+		r.step(t, r.another(t, next))
+		if s := r.State(t, "a"); s != "expired" {
+			t.Errorf("with the next engine it is %s, want expired", s)
 		}
 	})
 }
