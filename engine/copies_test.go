@@ -5,8 +5,10 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ type till struct {
 	Doc     json.RawMessage
 	Digits  tillDigits            `gorm:"type:varbinary(64)"`
 	Digest  *tillDigits           `gorm:"type:varbinary(64)"`
-	Null    sql.Null[*tillDigits] `gorm:"serializer:json"`
+	Null    sql.Null[*tillDigits] `gorm:"serializer:json;type:varchar(64)"`
 	Counts  map[string]int        `gorm:"serializer:json"`
 	Lines   []tillLine            `gorm:"serializer:json"`
 	Fixed   [2][]int              `gorm:"serializer:json"`
@@ -249,4 +251,88 @@ func tillRequest(id string, n int, w tillWrite) engine.Request {
 		Machine: "till", ID: id, Event: "add", Input: w,
 		Key: engine.Key{Source: "principal:a", Seq: strings.ReplaceAll(id, " ", "-") + fmt.Sprint(n)},
 	}
+}
+
+type (
+	uncopiedHandle struct{ n *int }
+	uncopied       struct {
+		HookBase
+		Queue  uncopiedValuer  `gorm:"->:false;<-;size:8"`
+		Handle *uncopiedHandle `gorm:"serializer:json"`
+	}
+	// uncopiedValuer can be stored and not read.
+	uncopiedValuer struct{ c chan int }
+	// anythingRow holds what its serializer makes of it.
+	anythingRow struct {
+		HookBase
+		Any   any      `gorm:"serializer:json"`
+		Tree  tillTree `gorm:"serializer:json"`
+		Names byteName `gorm:"type:varchar(64)"`
+	}
+	// byteName scans bytes only, although its Value is a string, as MySQL's driver allows.
+	byteName struct{ letters map[rune]bool }
+)
+
+func (uncopiedValuer) Value() (driver.Value, error) { return "x", nil }
+
+func (n byteName) Value() (driver.Value, error) {
+	if len(n.letters) == 0 {
+		return nil, nil
+	}
+	return string(slices.Sorted(maps.Keys(n.letters))), nil
+}
+
+func (n *byteName) Scan(src any) error {
+	b, ok := src.([]byte)
+	if !ok {
+		return fmt.Errorf("want bytes, not a %T", src)
+	}
+	n.letters = map[rune]bool{}
+	for _, r := range string(b) {
+		n.letters[r] = true
+	}
+	return nil
+}
+
+func TestAColumnThatCannotBeCopiedIsRefused(t *testing.T) {
+	_, err := hookedMachine[uncopied](false)
+	if err == nil || !strings.Contains(err.Error(), "field Queue: a engine_test.uncopiedValuer cannot be copied") ||
+		!strings.Contains(err.Error(), "give its type methods Value and Scan") || strings.Contains(err.Error(), "Handle") {
+		t.Error(err)
+	}
+}
+
+// What goes round in a circle, or fails to be stored, is an error of its request. What a scan knows only in another
+// form is given in that.
+func TestWhatCannotBeCopiedAfterAllIsToldToItsRequest(t *testing.T) {
+	db := enginetest.MySQL(t)
+	if err := db.AutoMigrate(&anythingRow{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := hookedMachine[anythingRow](false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(db, engine.Config{}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, e)
+	circle := &tillTree{}
+	circle.Kids = []*tillTree{circle}
+	for name, row := range map[string]*anythingRow{"tree": {Tree: *circle}, "any": {Any: circle}, "chan": {Any: make(chan int)}} {
+		row.ID = name
+		if r, err := engine.Create(t.Context(), e, row, engine.Request{Machine: "hooked"}); err == nil {
+			t.Errorf("%s: %v", name, r.Outcome)
+		}
+	}
+	row := &anythingRow{Any: big.NewFloat(1.5), Names: byteName{map[rune]bool{'a': true, 'b': true}}}
+	row.ID = "fine"
+	if _, err := engine.Create(t.Context(), e, row, engine.Request{Machine: "hooked"}); err != nil {
+		t.Fatal(err)
+	}
+	if !row.Names.letters['b'] || fmt.Sprint(row.Any) != "1.5" {
+		t.Errorf("%+v", row)
+	}
+	clean(t, db, m)
 }

@@ -305,6 +305,12 @@ func (w *world) compute(mv *move, before any) (verdict, bool) {
 		if no != nil {
 			return w.actionFailed(mv, a.name, no), true
 		}
+		if err := rows.lost(before, row, c.from == ""); err != nil {
+			return it.fault(&ActionError{Action: a.name, Err: err}), true
+		}
+		if c.from != "" && mv.subject.isNew(c) && rows.lost(before, row, true) != nil {
+			return verdict{kind: verdictWait}, true // the INSERT would not write it, an update of its own does
+		}
 	}
 	if rows.idOf(row) != id || rows.stateOf(row) != state || rows.versionOf(row) != version {
 		return it.fault(errors.New("an action changed the key, the state or the version of the row")), true

@@ -31,6 +31,13 @@ type Definition[S any] struct {
 	// tagged `engine:"shared"`. A row type whose stored values the engine cannot foresee is refused.
 	Exclusive bool
 
+	// SkipUpdateHooks says that transitions may go without what S has gorm do on its updates: hooks BeforeSave,
+	// BeforeUpdate, AfterUpdate and AfterSave, and clauses that fields add, such as an optimistic lock of a plugin.
+	// The engine moves rows by SQL of its own, so a column that such a hook encrypts would be stored as the Set left
+	// it; a row type with such hooks is refused without this. A serializer or a type with Value and Scan holds
+	// everywhere. The INSERT of Create runs its hooks in any case.
+	SkipUpdateHooks bool
+
 	// Adopted says of rows that were in a state before the engine came which events they have gone through, such as
 	// "shipped": {"pay"}. A late duplicate of one of those is then already/superseded (or same_state where the event leads to the
 	// state and the row is still in it), and stale/passed where the event needs identity. Their input is not known:

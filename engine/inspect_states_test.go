@@ -14,7 +14,7 @@ func TestTheStateColumnHoldsEveryStateAsItIsWritten(t *testing.T) {
 		Status  State  `gorm:"<-:create" engine:"state"`
 		Version int64  `gorm:"<-:create" engine:"version"`
 	}
-	parsed, err := newRowType[row](stateNames{})
+	parsed, err := newRowType[row](stateNames{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,10 @@ func (e *Engine) prepare(r Request) *item {
 		if err := it.nameSubject(); err != nil {
 			return it.reject(err)
 		}
+		if name := it.m.row.related(r.row, nil); name != "" {
+			return it.reject(&RequestError{Field: name, Problem: "has rows of another table, which Create does not save: leave it empty and save them " +
+				"in an Exec of the creating edge, or refer to rows that exist by their keys"})
+		}
 	}
 	if err := checkRequest(it.req); err != nil {
 		return it.reject(err)

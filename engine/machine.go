@@ -90,7 +90,7 @@ func NewMachine[S any](def Definition[S]) (*Machine[S], error) {
 	b.names()
 	b.specs()
 	all := b.allEdges()
-	row, err := newRowType[S](stateNames{states: b.states(), stored: def.Stored})
+	row, err := newRowType[S](stateNames{states: b.states(), stored: def.Stored}, def.SkipUpdateHooks)
 	if err != nil {
 		b.mistakes = append(b.mistakes, err)
 	}

@@ -26,12 +26,16 @@ type rowType struct {
 	touched  []*schema.Field // columns that carry the time of the last change
 	filled   []*schema.Field // columns that get a time or a value of their tag when a row is created without
 
+	relations []relation       // fields whose rows are of other tables, which nothing saves
+	unstored  []unstoredColumn // columns that are not written on creations or on transitions
+
 	ids      idColumn // how the driven fields are read and written
 	states   stateColumn
 	versions versionColumn
 
 	creatable  []givenColumn // columns that a creation gives
 	createHook bool          // a hook may change a row on its way into the database
+	afterHook  bool          // a hook may change a row that has come there
 
 	nullableVersion bool     // the table's version may be NULL, which is 0; known once New has looked
 	setByDatabase   []string // columns that the database sets with each update (ON UPDATE); known then
@@ -50,11 +54,11 @@ type rowType struct {
 }
 
 // newRowType reads the tags of S under gorm's default naming, for a machine of some states.
-func newRowType[S any](names stateNames) (*rowType, error) {
-	return bindRowType[S](schema.NamingStrategy{}, names)
+func newRowType[S any](names stateNames, skipHooks bool) (*rowType, error) {
+	return bindRowType[S](schema.NamingStrategy{}, names, skipHooks)
 }
 
-func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) {
+func bindRowType[S any](namer schema.Namer, names stateNames, skipHooks bool) (*rowType, error) {
 	if t := reflect.TypeFor[S](); t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("row type %v: it must be the struct that gorm makes rows of, no pointer to one and nothing else", t)
 	}
@@ -64,11 +68,15 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 	}
 	pointers := embeddedOf(parsed)
 	shared, mistakes := sharedColumnsOf(parsed)
+	if !skipHooks {
+		mistakes = append(mistakes, skippedOf(parsed)...)
+	}
 	r := &rowType{
 		table:   parsed.Table,
 		selects: selects{columns: parsed.FieldsByDBName, hook: parsed.AfterFind},
 
 		createHook: parsed.BeforeCreate || parsed.BeforeSave,
+		afterHook:  parsed.AfterCreate || parsed.AfterSave,
 
 		pointer: reflect.TypeFor[*S](),
 
@@ -95,11 +103,12 @@ func bindRowType[S any](namer schema.Namer, names stateNames) (*rowType, error) 
 			}
 			return db.Omit(clause.Associations).Create(typed).Error
 		},
-		rebind: func(namer schema.Namer) (*rowType, error) { return bindRowType[S](namer, names) },
+		rebind: func(namer schema.Namer) (*rowType, error) { return bindRowType[S](namer, names, skipHooks) },
 	}
 	if err := errors.Join(r.fields(parsed, names), errors.Join(mistakes...)); err != nil {
 		return nil, fmt.Errorf("row type %v: %w", reflect.TypeFor[S](), err)
 	}
+	r.relations, r.unstored = relationsOf(parsed), r.unstoredOf(parsed)
 	r.hashed, r.filled = hashedOf(parsed), r.filledOf(parsed)
 	return r, nil
 }

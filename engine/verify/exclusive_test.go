@@ -293,7 +293,7 @@ func TestWhatIsStoredMustBeForeseen(t *testing.T) {
 
 func exclusive[S any]() (*engine.Machine[S], error) {
 	return engine.NewMachine(engine.Definition[S]{
-		Name: "safe", Exclusive: true, Events: map[engine.Event]engine.Spec{"build": {}}, Edges: []engine.Edge[S]{{Event: "build", To: "open"}},
+		Name: "safe", Exclusive: true, SkipUpdateHooks: true, Events: map[engine.Event]engine.Spec{"build": {}}, Edges: []engine.Edge[S]{{Event: "build", To: "open"}},
 	})
 }
 
