@@ -37,7 +37,7 @@ type till struct {
 	Any     map[string]any        `gorm:"serializer:json"`
 	Whole   *big.Int              `gorm:"serializer:json"`
 	Tree    tillTree              `gorm:"serializer:json"`
-	Gob     *tillLine             `gorm:"serializer:gob"`
+	Gob     *tillLine             `gorm:"serializer:gob;type:blob"`
 	Secret  tillSecret            `gorm:"serializer:json"`
 	Mixed   tillMixed             `gorm:"serializer:json"`
 	Inner   tillInner             `gorm:"embedded;embeddedPrefix:inner_"`

@@ -279,9 +279,7 @@ func (w *world) plan(ctx context.Context, it *item, s *subject, edges []*edge) v
 	s.closed = !taken.foldable()
 	w.planned[it.key] = mv
 	result := it.applied(mv.fact)
-	if creating {
-		result.row = c.subject
-	}
+	result.row = c.subject
 	return verdict{kind: verdictMove, result: result, after: s}
 }
 

@@ -58,7 +58,7 @@ type Result struct {
 
 	DryRun bool // nothing was written; Applied means "would be"
 
-	row    any    // the row as created
+	row    any    // the row as the transition left it, on applied
 	err    error  // a fault: no outcome
 	advice string // for people: what to write instead
 }

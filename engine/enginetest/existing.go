@@ -90,7 +90,7 @@ func stormExisting[S any](t *testing.T, db *gorm.DB, kit Kit[S], e *engine.Engin
 		if len(p.edges) == 1 {
 			continue // nothing leads on
 		}
-		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 2_000_000 + n, opts: opts, existing: &row}
+		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 2_000_000 + n, opts: opts, existing: &row, check: newStoredCheck[S](t, db)}
 		s.moved = sync.NewCond(&s.mu)
 		s.blow()
 	}

@@ -25,7 +25,8 @@ type Storms struct {
 // Storm throws every step of enough paths to take every edge at the engine: many times at once, out
 // of order, some too early, some too late, some without a key, while commits lose their answers and
 // statements deadlock. Each step must be applied exactly once, each other answer must be one that
-// the subject's history explains, and in the end the database must be clean.
+// the subject's history explains, what actions write into rows must be stored as it was written, no skipped hook may
+// have had a part in it, and in the end the database must be clean.
 func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	t.Helper()
 	opts.Callers, opts.Duplicates = max(opts.Callers, 16*btoi(opts.Callers == 0)),
@@ -43,13 +44,14 @@ func Storm[S any](t *testing.T, db *gorm.DB, kit Kit[S], opts Storms) {
 	if !opts.Calm {
 		faults.Decide(weather(opts.Seed))
 	}
+	check := newStoredCheck[S](t, db)
 	var answers Answers
 	a = answers.Through(a)
 	if kit.Existing != nil {
 		stormExisting(t, db, kit, e, a, opts)
 	}
 	for n, p := range covering(paths(kit.Machine.Describe(), walkPathsMax)) {
-		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 1_000_000 + n, opts: opts}
+		s := &storm[S]{t: t, kit: kit, e: e, a: a, p: p, n: 1_000_000 + n, opts: opts, check: check}
 		s.moved = sync.NewCond(&s.mu)
 		s.blow()
 		if t.Failed() {
@@ -102,20 +104,24 @@ type storm[S any] struct {
 	opts Storms
 
 	existing *existing // the row, if it was there before: its first step has happened
+	check    *storedCheck[S]
 
 	mu      sync.Mutex
 	moved   *sync.Cond // broadcast whenever a step has been applied or given up
 	id      string
-	done    int          // steps known to have happened
-	steps   int          // steps that the kit allows
-	inputs  []any        // of the steps reached
-	applied map[int]int  // answers applied, by step
-	unknown map[int]bool // steps of which a caller was told unknown
+	done    int             // steps known to have happened
+	steps   int             // steps that the kit allows
+	inputs  []any           // of the steps reached
+	rows    map[int]*S      // as read before each step but the first, and after the last
+	left    []engine.Result // that are applied, by step
+	applied map[int]int     // answers applied, by step
+	unknown map[int]bool    // steps of which a caller was told unknown
 }
 
 // blow sends all requests of one path in random order and checks how often each step was applied.
 func (s *storm[S]) blow() {
 	s.applied, s.unknown, s.steps = map[int]int{}, map[int]bool{}, len(s.p.edges)
+	s.rows, s.left = map[int]*S{}, make([]engine.Result, len(s.p.edges))
 	first := 0
 	if s.existing != nil {
 		first, s.id, s.done, s.inputs = 1, s.existing.id, 1, []any{nil}
@@ -147,6 +153,7 @@ func (s *storm[S]) blow() {
 	}
 	close(queue)
 	callers.Wait()
+	s.compare()
 	for i := first; i < s.steps; i++ {
 		if n := s.applied[i]; n != 1 && !(n == 0 && s.unknown[i]) {
 			s.t.Errorf("path %s: step %d, %s, was answered applied %d times", s.p, i+1, s.p.edge(i).Event, n)
@@ -205,19 +212,40 @@ func (s *storm[S]) input(i int, due bool) any {
 		}
 		return NotHere
 	}
-	row, err := engine.Load[S](context.Background(), s.e, s.p.d.Name, s.id)
-	for range 100 {
-		if err == nil {
-			break
-		}
+	row := s.load()
+	if row == nil {
+		return NotHere
+	}
+	s.rows[i] = row
+	s.inputs = append(s.inputs, s.kit.input(*row, s.p.edge(i)))
+	return s.inputs[i]
+}
+
+// load reads the subject's row, through the storm; nil if it cannot.
+func (s *storm[S]) load() *S {
+	var row *S
+	err := errors.New("not read")
+	for n := 0; n < 100 && err != nil; n++ {
 		row, err = engine.Load[S](context.Background(), s.e, s.p.d.Name, s.id)
 	}
 	if err != nil {
 		s.t.Errorf("read %s: %v", s.id, err)
-		return NotHere
+		return nil
 	}
-	s.inputs = append(s.inputs, s.kit.input(*row, s.p.edge(i)))
-	return s.inputs[i]
+	return row
+}
+
+// compare holds what each step left of the row against what was read after it.
+func (s *storm[S]) compare() {
+	if s.done == 0 {
+		return
+	}
+	s.rows[s.done] = s.load()
+	for i, result := range s.left[:s.done] {
+		if s.rows[i+1] != nil && (i == 0 || s.rows[i] != nil) {
+			s.check.compare(s.t, fmt.Sprintf("path %s: step %d, %s", s.p, i+1, s.p.edge(i).Event), s.rows[i], result, s.rows[i+1])
+		}
+	}
 }
 
 // ask sends one request for a step, pinned to the version before it, and reports whether the step
@@ -278,6 +306,7 @@ func (s *storm[S]) answered(i int, result engine.Result, err error) bool {
 	case err == nil:
 		if result.Outcome == engine.Applied {
 			s.applied[i]++
+			s.left[i] = result
 		}
 		if i == 0 {
 			s.id = result.ID

@@ -16,7 +16,8 @@ const walkPathsMax = 60
 // Walk drives the kit's machine along its paths on db: ways from every creation that take no edge
 // twice, and in any case every edge. After each step it asks again with the same key, which must
 // change nothing, and in the end it checks the database. An edge that cannot be taken fails the
-// test, unless the kit says NotHere.
+// test, unless the kit says NotHere. So does a column that an action writes and that is not stored as it was
+// written, and one that a skipped hook BeforeSave or BeforeUpdate would have changed.
 func Walk[S any](t *testing.T, db *gorm.DB, kit Kit[S]) {
 	t.Helper()
 	kit.prepare(t, db)
@@ -25,10 +26,11 @@ func Walk[S any](t *testing.T, db *gorm.DB, kit Kit[S]) {
 		t.Fatalf("make the engine: %v", err)
 	}
 	defer closeEngine(t, e)
+	check := newStoredCheck[S](t, db)
 	d := kit.Machine.Describe()
 	seen := map[int]bool{} // taken, or behind an edge that the kit does not want
 	for n, p := range paths(d, walkPathsMax) {
-		w := walker[S]{t: t, kit: kit, e: e, a: a, n: n}
+		w := walker[S]{t: t, kit: kit, e: e, a: a, n: n, check: check}
 		w.walk(p)
 		if t.Failed() {
 			return
@@ -60,6 +62,8 @@ type walker[S any] struct {
 	n   int
 	row *S
 	id  string
+
+	check *storedCheck[S]
 }
 
 // walk takes a path as far as the kit allows.
@@ -82,6 +86,11 @@ func (w *walker[S]) step(p path, i int) bool {
 	if input == NotHere {
 		return false
 	}
+	var before *S
+	if i > 0 {
+		before = w.row
+	}
+	var first engine.Result
 	key := engine.Key{Source: "walk", Seq: fmt.Sprintf("%d/%d", w.n, i)}
 	for _, want := range []engine.Outcome{engine.Applied, engine.Already} {
 		result, err := w.apply(i == 0, engine.Request{
@@ -93,8 +102,15 @@ func (w *walker[S]) step(p path, i int) bool {
 			return false
 		}
 		w.id = result.ID
+		if want == engine.Applied {
+			first = result
+		}
 	}
-	return w.reload(p.d.Name)
+	if !w.reload(p.d.Name) {
+		return false
+	}
+	w.check.compare(w.t, fmt.Sprintf("path %s: step %d, %s", p, i+1, edge.Event), before, first, w.row)
+	return true
 }
 
 func (w *walker[S]) apply(create bool, r engine.Request) (engine.Result, error) {
