@@ -273,7 +273,9 @@ type (
 	byteName struct{ letters map[rune]bool }
 )
 
-func (uncopiedValuer) Value() (driver.Value, error) { return "x", nil }
+func (v uncopiedValuer) Value() (driver.Value, error) { return fmt.Sprint(cap(v.c)), nil }
+
+func (h *uncopiedHandle) MarshalJSON() ([]byte, error) { return json.Marshal(h.n) }
 
 func (n byteName) Value() (driver.Value, error) {
 	if len(n.letters) == 0 {
