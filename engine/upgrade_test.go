@@ -49,6 +49,8 @@ func ofBefore(db *gorm.DB) *gorm.DB {
 
 var (
 	insertion = regexp.MustCompile("^INSERT INTO `engine_(?:transitions|attempts|messages)` \\(([^)]*)\\) VALUES ((?:\\([?, ]*\\)(?:, )?)*)(.*)$")
+	// laterRead reads nothing where a program of today reads a later column.
+	laterRead = strings.NewReplacer(", t.found_hash,", ", NULL,", ", found_hash FROM", ", NULL FROM")
 	later     = []string{"`timers`", "`found_hash`", "`row_hash`", "`hash`", "`unasked`"}
 )
 
@@ -94,7 +96,7 @@ func (p *poolOfBefore) QueryContext(ctx context.Context, query string, args ...a
 	if strings.Contains(query, "FROM engine_schema") {
 		query = strings.Replace(query, " version,", fmt.Sprintf(" %d,", engine.Schema.Version), 1)
 	}
-	return p.ConnPool.QueryContext(ctx, query, args...)
+	return p.ConnPool.QueryContext(ctx, laterRead.Replace(query), args...)
 }
 
 func (p *poolOfBefore) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
@@ -120,6 +122,10 @@ type txOfBefore struct {
 func (t *txOfBefore) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	query, args = asBefore(query, args)
 	return t.ConnPool.ExecContext(ctx, query, args...)
+}
+
+func (t *txOfBefore) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.ConnPool.QueryContext(ctx, laterRead.Replace(query), args...)
 }
 
 // parcel is the row of a shop that has used the library since version 1.
