@@ -55,7 +55,7 @@ func seatMachine(t *testing.T) *engine.Machine[seat] {
 					if c.Input.Place == "" {
 						return nil
 					}
-					rows, err := tx.Table("seats").Rows() //nolint:sqlclosecheck // that they stay open is the point
+					rows, err := tx.Table("seats").Rows()
 					if err != nil || !rows.Next() {
 						return fmt.Errorf("no rows: %w", err)
 					}

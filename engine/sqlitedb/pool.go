@@ -86,7 +86,7 @@ func writing[T any](ctx context.Context, p *pool, begin func(*sql.Conn) (T, erro
 	if err := p.turn(ctx); err != nil {
 		return begun, err
 	}
-	conn, err := p.DB.Conn(ctx)
+	conn, err := p.Conn(ctx)
 	if err != nil {
 		p.turns.release()
 		return begun, err
