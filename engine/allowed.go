@@ -87,7 +87,7 @@ func (w *world) possible(ctx context.Context, m *machine, s *subject, ev Event, 
 	p := Possibility{Event: ev, NeedsIdentity: m.events[ev].needsIdentity()}
 	edges := m.edges[s.state][ev]
 	if len(edges) == 0 {
-		p.Outcome, p.Detail, p.Proof = judge(m, ev, s.state, past)
+		p.Outcome, p.Detail, p.Proof = whyNoEdge(m, ev, s.state, past)
 		if p.Outcome == Early || p.Detail == Passed {
 			p.PossibleFrom = m.graph.possibleFrom(s.state, ev)
 		}

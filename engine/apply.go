@@ -46,7 +46,7 @@ func (e *Engine) ApplyAll(ctx context.Context, rs []Request) []Result {
 		e.rehearse(ctx, e.db, it)
 	}
 	e.run(ctx, open)
-	e.placeUnplaced(ctx, e.db, items)
+	e.completeAnswers(ctx, e.db, items)
 	e.journal.record(ctx, items)
 	results := make([]Result, len(items))
 	for i, it := range items {
@@ -67,7 +67,7 @@ func (e *Engine) observe(items []*item) {
 
 // rehearse decides one request in a world of its own and writes nothing.
 func (e *Engine) rehearse(ctx context.Context, from reader, it *item) {
-	w, verdicts, err := e.decide(ctx, from, []*item{it}, lockNothing)
+	w, verdicts, err := e.readAndDecide(ctx, from, []*item{it}, lockNothing)
 	switch {
 	case err != nil && dberr.Classify(err) == dberr.Unavailable:
 		it.finish(Result{Outcome: Unavailable, RetryAfter: retryAfter(Unavailable, ""), Cause: err})
@@ -81,18 +81,18 @@ func (e *Engine) rehearse(ctx context.Context, from reader, it *item) {
 	}
 }
 
-// placeUnplaced adds state and version to answers that were given before the subject was read.
-func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) {
+// completeAnswers adds state and version to answers that were given before the subject was read.
+func (e *Engine) completeAnswers(ctx context.Context, from reader, items []*item) {
 	wanted := map[ref]bool{}
-	var unplaced []*item
+	var incomplete []*item
 	for _, it := range items {
 		if it.done && it.m != nil && it.result.err == nil && it.result.State == "" &&
 			(it.result.Outcome == Illegal || it.result.Outcome == Conflict) {
-			unplaced = append(unplaced, it)
+			incomplete = append(incomplete, it)
 			wanted[it.ref()] = true
 		}
 	}
-	if len(unplaced) == 0 {
+	if len(incomplete) == 0 {
 		return
 	}
 	w := &world{rows: map[ref]any{}}
@@ -101,7 +101,7 @@ func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) 
 		return // the answer stands without it
 	}
 	keep(w)
-	for _, it := range unplaced {
+	for _, it := range incomplete {
 		if row := w.rows[it.ref()]; row != nil {
 			it.result.State, it.result.Version = it.m.row.stateOf(row), it.m.row.versionOf(row)
 		} else if it.req.row == nil && it.result.Outcome == Illegal {
@@ -111,42 +111,42 @@ func (e *Engine) placeUnplaced(ctx context.Context, from reader, items []*item) 
 }
 
 // run answers all items. Each try either answers items, or costs one of a bounded number of tries,
-// or splits its batch. What is left of a batch stands before the batches behind it, so requests for
+// or splits its group. What is left of a group stands before the groups behind it, so requests for
 // one subject are decided in their order.
 func (e *Engine) run(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	first := &batch{run: &run{doubtful: map[Key]bool{}}, items: items, lock: e.contest.lately(items)}
+	first := &group{run: &run{doubtful: map[Key]bool{}}, items: items, lock: e.contest.lately(items)}
 	for _, it := range items {
 		first.lock = first.lock || it.req.ForUpdate
 	}
-	for queue := []*batch{first}; len(queue) > 0; {
-		b := queue[0]
-		queue = append(e.try(ctx, b), queue[1:]...)
+	for queue := []*group{first}; len(queue) > 0; {
+		g := queue[0]
+		queue = append(e.try(ctx, g), queue[1:]...)
 	}
 }
 
-// try runs one transaction for a batch and returns what is left to do, in order.
-func (e *Engine) try(ctx context.Context, b *batch) []*batch {
-	if b.claim() == 0 {
+// try runs one transaction for a group and returns what is left to do, in order.
+func (e *Engine) try(ctx context.Context, g *group) []*group {
+	if g.claim() == 0 {
 		return nil
 	}
-	ctx, cancel := b.context(ctx)
+	ctx, cancel := g.context(ctx)
 	defer cancel()
-	if err := e.pause(ctx, b); err != nil {
-		b.giveUp(err)
+	if err := e.pause(ctx, g); err != nil {
+		g.giveUp(err)
 		return nil
 	}
 	var r, settled *round
 	var err error
-	if b.lock {
+	if g.lock {
 		err = e.db.InTx(ctx, func(tx *sqldb.Tx) error {
-			if r, err = e.round(ctx, tx, b.items, lockRows); err != nil {
+			if r, err = e.round(ctx, tx, g.items, lockRows); err != nil {
 				return err
 			}
-			if settled = b.committed(r.w); settled == nil {
-				err = b.certain(ctx, tx, r)
+			if settled = g.committed(r.w); settled == nil {
+				err = g.certain(ctx, tx, r)
 			}
 			switch {
 			case err != nil:
@@ -156,8 +156,8 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 			}
 			return write(ctx, tx, r.w)
 		})
-	} else if r, err = e.round(ctx, e.db, b.items, lockNothing); err == nil && len(r.w.order) > 0 {
-		r.answerSettled() // does not depend on what is about to be written
+	} else if r, err = e.round(ctx, e.db, g.items, lockNothing); err == nil && len(r.w.order) > 0 {
+		r.answerFinal() // does not depend on what is about to be written
 		err = writeAlone(ctx, e.db, r.w)
 	}
 	if err == nil || errors.Is(err, errNothingToWrite) {
@@ -167,16 +167,16 @@ func (e *Engine) try(ctx context.Context, b *batch) []*batch {
 		for _, tell := range r.w.told {
 			tell()
 		}
-		r.w.told = nil // once, also where several parts of a batch are settled by one round
-		return r.answerAll(b)
+		r.w.told = nil // once, also where several parts of a group are settled by one round
+		return r.answerAll(g)
 	}
-	return e.recoverFrom(ctx, b, r, err)
+	return e.recoverFrom(ctx, g, r, err)
 }
 
 // errNothingToWrite ends a transaction that was opened to lock rows and decided to write none.
 var errNothingToWrite = errors.New("nothing to write")
 
-// round is one decision for a batch.
+// round is one decision for a group.
 type round struct {
 	w        *world
 	items    []*item
@@ -185,12 +185,12 @@ type round struct {
 }
 
 func (e *Engine) round(ctx context.Context, from reader, items []*item, lock locking) (*round, error) {
-	w, verdicts, err := e.decide(ctx, from, items, lock)
+	w, verdicts, err := e.readAndDecide(ctx, from, items, lock)
 	return &round{w: w, items: items, verdicts: verdicts}, err
 }
 
-// decide reads a world and judges the items in it, reading more where that turns out to be needed.
-func (e *Engine) decide(ctx context.Context, from reader, items []*item, lock locking) (*world, []verdict, error) {
+// readAndDecide reads a world and judges the items in it, reading more where that turns out to be needed.
+func (e *Engine) readAndDecide(ctx context.Context, from reader, items []*item, lock locking) (*world, []verdict, error) {
 	w, err := e.read(ctx, from, items, lock)
 	if err != nil {
 		return nil, nil, err
@@ -215,8 +215,8 @@ func (e *Engine) decide(ctx context.Context, from reader, items []*item, lock lo
 	return w, nil, fmt.Errorf("%w: the subject kept moving while it was read", errLostRace)
 }
 
-// answerSettled answers what holds whether or not the round's moves commit.
-func (r *round) answerSettled() {
+// answerFinal answers what holds whether or not the round's moves commit.
+func (r *round) answerFinal() {
 	for i, it := range r.items {
 		if v := r.verdicts[i]; v.kind == verdictFinal && v.after == nil {
 			it.finish(v.result)
@@ -224,13 +224,13 @@ func (r *round) answerSettled() {
 	}
 }
 
-// answerAll answers what b wants of everything decided, after the moves have committed, and returns
+// answerAll answers what g wants of everything decided, after the moves have committed, and returns
 // what waited.
-func (r *round) answerAll(b *batch) []*batch {
+func (r *round) answerAll(g *group) []*group {
 	var waiting []*item
 	for i, it := range r.items {
 		switch v := r.verdicts[i]; {
-		case it.done, it.in != b:
+		case it.done, it.in != g:
 		case v.kind == verdictWait:
 			waiting = append(waiting, it)
 		default:
@@ -240,5 +240,5 @@ func (r *round) answerAll(b *batch) []*batch {
 	if len(waiting) == 0 {
 		return nil
 	}
-	return []*batch{{run: b.run, items: waiting, lock: b.lock}}
+	return []*group{{run: g.run, items: waiting, lock: g.lock}}
 }

@@ -17,7 +17,7 @@ func choose(ctx context.Context, edges []*edge, c *call, copyRow func(any) (any,
 			if c.subject, err = copyRow(original); err != nil {
 				return nil, nil, err
 			}
-			if err := guarded(g.name, func() error { no = g.check(c); return nil }); err != nil {
+			if err := panicAsError(g.name, func() error { no = g.check(c); return nil }); err != nil {
 				return nil, nil, err
 			}
 			if no != nil {

@@ -13,7 +13,7 @@ func (w *world) classify(it *item, s *subject) verdict {
 	if !known {
 		return verdict{kind: verdictMore}
 	}
-	o, d, proof := judge(it.m, it.req.Event, s.state, past)
+	o, d, proof := whyNoEdge(it.m, it.req.Event, s.state, past)
 	made := it.req.row != nil && len(past) > 0 && past[0].Event == it.req.Event && past[0].From == ""
 	if made {
 		proof = &past[0] // whatever the machine says of the event later, what exists was made by it
@@ -53,12 +53,12 @@ func (it *item) sameAs(t *Transition) bool {
 	return err == nil && len(t.Input) > 0 && bytes.Equal(spec.shape.instants(it.canonical), spec.shape.instants(then))
 }
 
-// judge answers for an event that has no edge from state. past is the subject's landmarks by version.
+// whyNoEdge answers for an event that has no edge from state. past is the subject's landmarks by version.
 //
 // An event that is neither repeatable nor factual can happen once only (construction has made sure),
 // so finding it in history is proof that it is done. A repeatable or factual one under a new key is
 // a new request, never a repeat: it can only be too late or too early.
-func judge(m *machine, ev Event, state State, past []Transition) (Outcome, Detail, *Transition) {
+func whyNoEdge(m *machine, ev Event, state State, past []Transition) (Outcome, Detail, *Transition) {
 	spec := m.events[ev]
 	found, first, adopted := foundIn(past, state)
 	declared := adopted && slices.Contains(m.graph.adopted[found], ev)

@@ -6,7 +6,7 @@ import (
 )
 
 // contest remembers for a moment which subjects were lost to somebody else, another daemon most likely.
-// A batch that wants one of them locks its rows at once: it would only lose again, and lock then.
+// A group that wants one of them locks its rows at once: it would only lose again, and lock then.
 type contest struct {
 	mu    sync.Mutex
 	until map[ref]time.Time

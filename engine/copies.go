@@ -292,7 +292,7 @@ func (c sharedColumn) apart(row reflect.Value) error {
 	if !restorable(c.Field) {
 		return fmt.Errorf("field %s holds what cannot be copied: keep plain values in it, or give it a serializer", c.Name)
 	}
-	err := guarded("copying field "+c.Name, func() error { return c.restore(row, v) })
+	err := panicAsError("copying field "+c.Name, func() error { return c.restore(row, v) })
 	if err != nil {
 		return fmt.Errorf("column %s cannot be copied by being stored and read: %w", c.DBName, err)
 	}

@@ -294,7 +294,7 @@ func (w *world) compute(mv *move, before any) (verdict, bool) {
 	id, state, version := rows.idOf(row), rows.stateOf(row), rows.versionOf(row)
 	for _, a := range mv.edge.sets {
 		var no error
-		if err := guarded(a.name, func() error { no = a.set(c, &mv.fx); return nil }); err != nil {
+		if err := panicAsError(a.name, func() error { no = a.set(c, &mv.fx); return nil }); err != nil {
 			return it.fault(err), true
 		}
 		if no == nil {

@@ -57,11 +57,15 @@ type Spec struct {
 	Input any
 
 	// Repeatable: the event can validly happen again to one subject (it lies on a cycle or a
-	// self-loop), so a request needs a key or a pinned version to be told from its duplicate.
+	// self-loop), so a request needs a key or a pinned version to be told from its duplicate: without,
+	// it is illegal/identity_required. A new key is a new request, never answered with already.
 	Repeatable bool
 
-	// Factual: the event carries money or goods. Like Repeatable it needs identity, and a new key is
-	// a new fact, never a duplicate.
+	// Factual: the event carries money or goods. It asks of requests exactly what Repeatable asks, also
+	// where the event can happen once only: a second payment under a new key is another payment and not a
+	// duplicate, so that it is answered with stale or early, and somebody has to see to it. The description
+	// tells it apart from Repeatable, for readers and tools; the engine treats both alike. That a key is a
+	// provider's fact, whose other content is fact_mismatch, is said by the key's source, not by Factual.
 	Factual bool
 
 	// CountsOther: the caller only wants the subject in this event's target; that another event led

@@ -17,14 +17,14 @@ var errUnderWay = errors.New("a transaction in doubt may still be under way")
 // was. So is what history says of its key. Only a refusal rests on nothing.
 //
 // It is asked while the rows are locked: what has not come by the end of its time is then stopped by its own end.
-func (b *batch) certain(ctx context.Context, tx *sqldb.Tx, r *round) error {
+func (g *group) certain(ctx context.Context, tx *sqldb.Tx, r *round) error {
 	var until time.Time
-	for _, d := range b.doubts {
+	for _, d := range g.doubts {
 		if d.until.After(until) {
 			until = d.until
 		}
 	}
-	if until.IsZero() || !r.refusesAny(b.run.doubtful) {
+	if until.IsZero() || !r.refusesAny(g.run.doubtful) {
 		return nil
 	}
 	switch over, err := tx.Reached(ctx, until); {

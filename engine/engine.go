@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -137,17 +138,11 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	setDefault(&c.Tries, 8)
-	setDefault(&c.Backoff, 2*time.Millisecond)
-	setDefault(&c.Settle, 10*time.Second)
-	setDefault(&c.AttemptRetention, 90*24*time.Hour)
+	c.Tries = cmp.Or(c.Tries, 8)
+	c.Backoff = cmp.Or(c.Backoff, 2*time.Millisecond)
+	c.Settle = cmp.Or(c.Settle, 10*time.Second)
+	c.AttemptRetention = cmp.Or(c.AttemptRetention, 90*24*time.Hour)
 	return c
-}
-
-func setDefault[T int | time.Duration](v *T, to T) {
-	if *v == 0 {
-		*v = to
-	}
 }
 
 func (c Config) validate() error {

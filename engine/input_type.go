@@ -15,11 +15,11 @@ type inputType struct {
 	hidden   bool                  // there may be times that only a type's own JSON shows
 	mistakes []string
 
-	seen map[place]bool
+	seen map[occurrence]bool
 }
 
-// place is a type where it occurs: in a map, methods with a pointer receiver are not called.
-type place struct {
+// occurrence is a type where it occurs: in a map, methods with a pointer receiver are not called.
+type occurrence struct {
 	t           reflect.Type
 	addressable bool
 }
@@ -41,8 +41,8 @@ func inspect(t reflect.Type) inputType {
 	}
 	for known := -1; known < len(in.timed); { // types may hold each other
 		known = len(in.timed)
-		in.seen, in.mistakes = map[place]bool{}, nil
-		in.walk(place{t, true}, "")
+		in.seen, in.mistakes = map[occurrence]bool{}, nil
+		in.walk(occurrence{t, true}, "")
 	}
 	return in
 }
@@ -54,7 +54,7 @@ func (in *inputType) mistake(path, format string, args ...any) {
 	in.mistakes = append(in.mistakes, strings.TrimPrefix(path, ".")+" "+fmt.Sprintf(format, args...))
 }
 
-func (in *inputType) walk(p place, path string) {
+func (in *inputType) walk(p occurrence, path string) {
 	t := p.t
 	if in.seen[p] {
 		return
@@ -73,9 +73,9 @@ func (in *inputType) walk(p place, path string) {
 			in.mistake(path, "takes its MarshalJSON from an embedded %v and so tells nothing else: give it one of its own", from)
 		}
 	case kind == reflect.Pointer, kind == reflect.Slice:
-		in.holds(t, place{t.Elem(), true}, path)
+		in.holds(t, occurrence{t.Elem(), true}, path)
 	case kind == reflect.Array:
-		in.holds(t, place{t.Elem(), p.addressable}, path)
+		in.holds(t, occurrence{t.Elem(), p.addressable}, path)
 	case kind == reflect.Map:
 		if k := t.Key(); !keyKind(k.Kind()) && (k.Kind() == reflect.Interface || !k.Implements(textMarshaler)) {
 			in.mistake(path, "has keys that JSON has not: %v", k)
@@ -83,7 +83,7 @@ func (in *inputType) walk(p place, path string) {
 		if t.Key() == timeType {
 			in.timed[t], in.timed[timeType] = true, true
 		}
-		in.holds(t, place{t.Elem(), false}, path)
+		in.holds(t, occurrence{t.Elem(), false}, path)
 	case kind == reflect.Struct:
 		in.fields(p, path)
 	case kind == reflect.Func, kind == reflect.Chan, kind == reflect.Complex64, kind == reflect.Complex128,
@@ -93,7 +93,7 @@ func (in *inputType) walk(p place, path string) {
 }
 
 // holds walks on to what a type holds.
-func (in *inputType) holds(t reflect.Type, inner place, path string) {
+func (in *inputType) holds(t reflect.Type, inner occurrence, path string) {
 	if t.Kind() != reflect.Pointer && t.Kind() != reflect.Struct {
 		path += "[]"
 	}
@@ -103,7 +103,7 @@ func (in *inputType) holds(t reflect.Type, inner place, path string) {
 	}
 }
 
-func (in *inputType) fields(p place, path string) {
+func (in *inputType) fields(p occurrence, path string) {
 	told := 0
 	for i := range p.t.NumField() {
 		if f := p.t.Field(i); encoded(f) {
@@ -111,7 +111,7 @@ func (in *inputType) fields(p place, path string) {
 			if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer { // which cannot be set
 				in.hidden = in.hidden || mayHoldTime(f.Type)
 			}
-			in.holds(p.t, place{f.Type, p.addressable}, path+"."+f.Name)
+			in.holds(p.t, occurrence{f.Type, p.addressable}, path+"."+f.Name)
 		}
 	}
 	if told == 0 && p.t.NumField() > 0 {
@@ -135,7 +135,7 @@ func encoded(f reflect.StructField) bool {
 }
 
 // marshals tells whether a type writes its own JSON.
-func (p place) marshals() bool {
+func (p occurrence) marshals() bool {
 	if p.t.Kind() == reflect.Pointer {
 		return false
 	}
@@ -162,8 +162,8 @@ func promoted(t reflect.Type) (from reflect.Type) {
 		case !f.Anonymous:
 		case inner == rawMessage, inner.Kind() == reflect.Interface && inner.Implements(jsonMarshaler):
 			return f.Type
-		case t.NumField() > 1 && place{inner, true}.marshals():
-			err := guarded(f.Name, func() error {
+		case t.NumField() > 1 && occurrence{inner, true}.marshals():
+			err := panicAsError(f.Name, func() error {
 				all, err := json.Marshal(whole.Interface())
 				one, errOne := json.Marshal(reflect.New(inner).Interface())
 				if err == nil && errOne == nil && string(all) == string(one) {

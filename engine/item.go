@@ -25,7 +25,7 @@ type item struct {
 	key     Key // the caller's, or one drawn for this call
 	keyless bool
 	inDoubt bool   // a COMMIT that carried this item got no answer
-	in      *batch // that is being tried
+	in      *group // that is being tried
 
 	done   bool
 	result Result

@@ -56,7 +56,7 @@ func (j *journal) record(ctx context.Context, items []*item) {
 	var all, fresh []*Attempt
 	for _, it := range items {
 		if journalled(it) {
-			all = append(all, j.attempt(it))
+			all = append(all, j.attemptOf(it))
 		}
 	}
 	if len(all) == 0 {
@@ -95,7 +95,7 @@ func (j *journal) recordIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 	if !journalled(it) {
 		return nil
 	}
-	a := j.attempt(it)
+	a := j.attemptOf(it)
 	if err := j.look(ctx, tx, []*Attempt{a}); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (j *journal) isFresh(a *Attempt) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.seen[a.id] {
-		if row := j.tallies.place(a); row != a {
+		if row := j.tallies.admit(a); row != a {
 			j.count(row)
 			return false
 		}
@@ -135,7 +135,7 @@ func (j *journal) keeps(a *Attempt) bool {
 	if j.seen[a.id] {
 		return true
 	}
-	row := j.tallies.place(a)
+	row := j.tallies.admit(a)
 	if row != a {
 		j.count(row)
 	}
@@ -167,7 +167,7 @@ func (j *journal) forget(attempts []*Attempt) {
 	}
 }
 
-func (j *journal) attempt(it *item) *Attempt {
+func (j *journal) attemptOf(it *item) *Attempt {
 	r, now := it.result, j.e.cfg.Now()
 	a := &Attempt{
 		Machine: it.req.Machine, Subject: r.ID, Event: it.req.Event[:min(len(it.req.Event), 64)], Fingerprint: it.print,

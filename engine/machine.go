@@ -46,7 +46,7 @@ type edge struct {
 	spends bool     // Request.Token
 }
 
-// foldable reports whether further requests for the same subject may follow in the same batch.
+// foldable reports whether further requests for the same subject may follow in the same group.
 func (e *edge) foldable() bool { return len(e.execs) == 0 }
 
 type guard struct {

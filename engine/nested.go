@@ -28,7 +28,7 @@ func (w *world) ask(ctx context.Context, tx *sqldb.Tx, moves []*move, name strin
 	a := &asking{w: w, moves: moves, outer: outer}
 	defer tx.Enter(a)()
 	ctx, acting := tx.Acting(ctx, name)
-	err := closingRows(tx, func() error { return guarded(name, func() error { return run(ctx) }) })
+	err := closingRows(tx, func() error { return panicAsError(name, func() error { return run(ctx) }) })
 	if mistake := acting.End(); err == nil {
 		err = mistake
 	}
@@ -86,9 +86,9 @@ func (a *asking) meets(mv *move, mistake error) error {
 	return errTorn
 }
 
-// settle judges an action by what became of its asking, whatever it has made of the answers. It reports
+// conclude judges an action by what became of its asking, whatever it has made of the answers. It reports
 // whether that was all there is to say, and returns an error when the transaction cannot go on.
-func (a *asking) settle(tx *sqldb.Tx, action string, all *failures) (settled bool, err error) {
+func (a *asking) conclude(tx *sqldb.Tx, action string, all *failures) (concluded bool, err error) {
 	if err := tx.Again(); lostRace(err) {
 		for _, mv := range a.moves {
 			all.again.add(mv.item, len(a.moves) == 1)

@@ -99,7 +99,7 @@ func (e *Engine) landmarkReadings(from reader, w *world) []sqldb.Reading {
 }
 
 // landmarkSelect reads the landmarks of some subjects. A long input is left out and its transition
-// marked, so that a batch of refusals takes a bounded amount of memory.
+// marked, so that a group of refusals takes a bounded amount of memory.
 func landmarkSelect(subjects int, lock string) string {
 	long := `LENGTH(t.input) > ` + strconv.Itoa(inputAtOnce)
 	columns := make([]string, len(readColumns))

@@ -52,134 +52,134 @@ func (r *reruns) add(it *item, blamed bool) {
 
 // aside lets requests that have asked for another run before run behind the others: what they wait for may take
 // long, or never come. It returns nil where that changes nothing.
-func (b *batch) aside() []*batch {
+func (g *group) aside() []*group {
 	var asked *reruns
-	if !errors.As(b.failure, &asked) {
+	if !errors.As(g.failure, &asked) {
 		return nil
 	}
-	if b.reruns++; b.reruns < 2 { // most races are over by then
+	if g.reruns++; g.reruns < 2 { // most races are over by then
 		return nil
 	}
-	free, held := b.behind(func(it *item) bool { return slices.Contains(asked.items, it) })
+	free, held := g.behind(func(it *item) bool { return slices.Contains(asked.items, it) })
 	if len(free) == 0 {
 		return nil
 	}
-	return []*batch{b.part(free), b.part(held)}
+	return []*group{g.part(free), g.part(held)}
 }
 
-// loseReruns ends, with lost_race, the requests of a batch whose tries are used up that are to blame for it. It
-// returns what is left of the batch, or nil if none was to blame.
-func (b *batch) loseReruns() []*batch {
+// loseReruns ends, with lost_race, the requests of a group whose tries are used up that are to blame for it. It
+// returns what is left of the group, or nil if none was to blame.
+func (g *group) loseReruns() []*group {
 	var asked *reruns
-	if !errors.As(b.failure, &asked) || len(asked.blame) == 0 {
+	if !errors.As(g.failure, &asked) || len(asked.blame) == 0 {
 		return nil
 	}
 	for _, it := range asked.blame {
-		b.lose(it)
+		g.lose(it)
 	}
-	rest := b.part(b.items)
+	rest := g.part(g.items)
 	if rest.claim() == 0 {
-		return []*batch{}
+		return []*group{}
 	}
-	return []*batch{rest}
+	return []*group{rest}
 }
 
-// recoverFrom decides what becomes of a batch whose transaction did not commit. The transaction has
+// recoverFrom decides what becomes of a group whose transaction did not commit. The transaction has
 // been rolled back, or its COMMIT is in doubt.
-func (e *Engine) recoverFrom(ctx context.Context, b *batch, r *round, err error) []*batch {
-	b.failure = err
-	b.claim() // some refusals have been answered already
+func (e *Engine) recoverFrom(ctx context.Context, g *group, r *round, err error) []*group {
+	g.failure = err
+	g.claim() // some refusals have been answered already
 	var bad culprits
 	var commit *dberr.CommitError
 	class := dberr.Classify(err)
 	switch {
 	case errors.As(err, &bad): // first: what is in there is the user's
-		return e.without(ctx, b, bad, r)
+		return e.without(ctx, g, bad, r)
 	case errors.As(err, &commit) && commit.Unknown:
 		r.until = commit.Until
-		e.doubt(b, r)
-		return e.again(ctx, b, 1)
+		e.doubt(g, r)
+		return e.again(ctx, g, 1)
 	case errors.Is(err, errUnderWay):
-		return e.again(ctx, b, 1)
+		return e.again(ctx, g, 1)
 	case lostRace(err):
-		return e.lost(ctx, b, r, err)
-	case class == dberr.Duplicate && b.duplicates < duplicatesMax:
-		b.duplicates++
-		b.lock = true // a twin's key or subject, which the next read will show
-		return e.again(ctx, b, 1)
+		return e.lost(ctx, g, r, err)
+	case class == dberr.Duplicate && g.duplicates < duplicatesMax:
+		g.duplicates++
+		g.lock = true // a twin's key or subject, which the next read will show
+		return e.again(ctx, g, 1)
 	case class == dberr.Canceled && ctx.Err() != nil:
-		b.giveUp(ctx.Err())
+		g.giveUp(ctx.Err())
 		return nil
-	case errors.Is(err, dberr.ErrLockWait) && b.settleBy.IsZero(): // nobody who waits could write
-		b.giveUp(err)
+	case errors.Is(err, dberr.ErrLockWait) && g.settleBy.IsZero(): // nobody who waits could write
+		g.giveUp(err)
 		return nil
 	case class == dberr.LockWait:
-		return e.again(ctx, b, 3) // each of these has waited long already
+		return e.again(ctx, g, 3) // each of these has waited long already
 	case class.Transient() || class == dberr.Canceled:
-		return e.again(ctx, b, 1)
+		return e.again(ctx, g, 1)
 	}
-	if len(b.items) > 1 {
-		return b.halves()
+	if len(g.items) > 1 {
+		return g.halves()
 	}
-	b.failAll(err)
+	g.failAll(err)
 	return nil
 }
 
 // lost goes on after a lost race, on locked rows: there progress is certain, and a miss is no race. Every race that
 // was lost without locks gets such a try.
-func (e *Engine) lost(ctx context.Context, b *batch, r *round, err error) []*batch {
+func (e *Engine) lost(ctx context.Context, g *group, r *round, err error) []*group {
 	e.contest.lost(r.w)
-	b.lock = true
-	if parts := b.aside(); parts != nil {
+	g.lock = true
+	if parts := g.aside(); parts != nil {
 		return parts
 	}
 	if r.w.lock == lockNothing {
-		b.tries = min(b.tries, e.cfg.Tries-2)
-		return e.again(ctx, b, 1)
+		g.tries = min(g.tries, e.cfg.Tries-2)
+		return e.again(ctx, g, 1)
 	}
 	if m, ok := errors.AsType[*missedError](err); ok {
 		switch {
-		case len(b.items) > 1:
-			return b.halves()
+		case len(g.items) > 1:
+			return g.halves()
 		case m.fault != nil:
-			b.failAll(m.fault)
+			g.failAll(m.fault)
 			return nil
 		}
 	}
-	return e.again(ctx, b, 1)
+	return e.again(ctx, g, 1)
 }
 
-// without runs the others as a batch and each culprit alone, where nobody else's doing can be what it
+// without runs the others as a group and each culprit alone, where nobody else's doing can be what it
 // failed on; a culprit that was alone has its answer, unless its twin has done it meanwhile.
-func (e *Engine) without(ctx context.Context, b *batch, bad culprits, r *round) []*batch {
-	if len(b.items) == 1 {
-		switch taken, err := r.w.keyTaken(ctx, e.db, bad[0].item); {
+func (e *Engine) without(ctx context.Context, g *group, bad culprits, r *round) []*group {
+	if len(g.items) == 1 {
+		switch used, err := r.w.keyUsed(ctx, e.db, bad[0].item); {
 		case err != nil:
-			b.failure = err
-			return e.again(ctx, b, 1)
-		case taken:
-			return e.again(ctx, b, 1)
+			g.failure = err
+			return e.again(ctx, g, 1)
+		case used:
+			return e.again(ctx, g, 1)
 		}
-		b.answerCulprit(bad[0], r)
+		g.answerCulprit(bad[0], r)
 		return nil
 	}
-	return b.apart(bad)
+	return g.apart(bad)
 }
 
-// apart splits a batch into what does not depend on its culprits, and then, in the order in which they
+// apart splits a group into what does not depend on its culprits, and then, in the order in which they
 // came, each culprit alone and what stands behind one.
-func (b *batch) apart(bad culprits) []*batch {
+func (g *group) apart(bad culprits) []*group {
 	isBad := func(it *item) bool { return slices.ContainsFunc(bad, func(c culprit) bool { return c.item == it }) }
-	free, held := b.behind(isBad)
-	var parts []*batch
+	free, held := g.behind(isBad)
+	var parts []*group
 	if len(free) > 0 {
-		parts = append(parts, b.part(free))
+		parts = append(parts, g.part(free))
 	}
 	joins := false // the last part takes more
 	for _, it := range held {
 		alone := isBad(it)
 		if alone || !joins {
-			parts = append(parts, b.part(nil))
+			parts = append(parts, g.part(nil))
 		}
 		last := parts[len(parts)-1]
 		last.items = append(last.items, it)
@@ -188,11 +188,11 @@ func (b *batch) apart(bad culprits) []*batch {
 	return parts
 }
 
-// behind parts a batch's items into those that do not depend on some of them, and these with what stands behind
+// behind parts a group's items into those that do not depend on some of them, and these with what stands behind
 // one: requests for its subject or with its key.
-func (b *batch) behind(some func(*item) bool) (free, held []*item) {
+func (g *group) behind(some func(*item) bool) (free, held []*item) {
 	subjects, keys := map[ref]bool{}, map[Key]bool{}
-	for _, it := range b.items {
+	for _, it := range g.items {
 		if !some(it) && !subjects[it.ref()] && !keys[it.key] {
 			free = append(free, it)
 			continue
@@ -203,9 +203,9 @@ func (b *batch) behind(some func(*item) bool) (free, held []*item) {
 	return free, held
 }
 
-// keyTaken reports whether an item's key has been used by now. SQL actions wait for locks, and what
+// keyUsed reports whether an item's key has been used by now. SQL actions wait for locks, and what
 // they find then may be what the item's own twin has left: no refusal on a key read before.
-func (w *world) keyTaken(ctx context.Context, from reader, it *item) (bool, error) {
+func (w *world) keyUsed(ctx context.Context, from reader, it *item) (bool, error) {
 	if it.keyless {
 		return false, nil
 	}
@@ -215,7 +215,7 @@ func (w *world) keyTaken(ctx context.Context, from reader, it *item) (bool, erro
 	return w.keys[it.key] != nil, nil
 }
 
-func (b *batch) answerCulprit(bad culprit, r *round) {
+func (g *group) answerCulprit(bad culprit, r *round) {
 	for _, s := range r.w.order {
 		for _, mv := range s.moves {
 			if mv.item == bad.item {
@@ -225,5 +225,5 @@ func (b *batch) answerCulprit(bad culprit, r *round) {
 			}
 		}
 	}
-	b.failAll(bad.err)
+	g.failAll(bad.err)
 }

@@ -82,9 +82,9 @@ func (all tallies) of(s share) *tally {
 	return t
 }
 
-// place takes an attempt into its share. Once that is used up, it returns the row that counts
+// admit takes an attempt into its share. Once that is used up, it returns the row that counts
 // it instead.
-func (all tallies) place(a *Attempt) *Attempt {
+func (all tallies) admit(a *Attempt) *Attempt {
 	t, asker := all.of(a.share()), a.asker()
 	if t.full(asker) {
 		return a.rest(t.kept >= attemptsPerSubject)

@@ -39,7 +39,7 @@ func TestASubjectsShareIsCountedBetweenLooks(t *testing.T) {
 	all := tallies{}
 	for i := range attemptsPerSubject + 2 {
 		a := &Attempt{Machine: "m", Subject: "s", State: "on", Outcome: Early, Actor: fmt.Sprint("actor ", i), Key: Key{Source: sourceCall}}
-		row := all.place(a)
+		row := all.admit(a)
 		if kept := row == a; kept != (i < attemptsPerSubject) {
 			t.Fatalf("attempt %d: kept %v", i, kept)
 		}

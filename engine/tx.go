@@ -109,7 +109,7 @@ func (e *Engine) answerIn(ctx context.Context, tx *sqldb.Tx, it *item) error {
 			return err
 		}
 	}
-	e.placeUnplaced(ctx, tx, []*item{it})
+	e.completeAnswers(ctx, tx, []*item{it})
 	if tx.Err() != nil { // of a read: nothing is written but what applyIn has answered for
 		tx.RunAgain(passing(ctx, tx))
 		if err := before.Restore(ctx); err != nil {
@@ -138,13 +138,13 @@ func (e *Engine) Committed(results ...Result) {
 // applyIn answers an item, or returns an error if the transaction has ended.
 func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepoint, it *item) error {
 	var last, passes error
-	b := &batch{items: []*item{it}}
-	b.claim()
+	g := &group{items: []*item{it}}
+	g.claim()
 	lock := lockRows
 	for range triesTx {
 		var r *round
 		if r, last = e.tryIn(ctx, tx, it, lock); last == nil {
-			r.answerAll(b)
+			r.answerAll(g)
 			if outer, ok := tx.Inside().(*asking); ok { // what is undone with it is told with it
 				outer.w.told = append(outer.w.told, r.w.told...)
 			}
@@ -158,13 +158,13 @@ func (e *Engine) applyIn(ctx context.Context, tx *sqldb.Tx, before *sqldb.Savepo
 		lock = lockAll
 		if errors.As(last, &bad) {
 			r.w.lock = lock
-			taken, err := r.w.keyTaken(ctx, tx, it)
+			used, err := r.w.keyUsed(ctx, tx, it)
 			if err != nil {
 				it.reject(err)
 				return nil
 			}
-			if !taken {
-				b.answerCulprit(bad[0], r)
+			if !used {
+				g.answerCulprit(bad[0], r)
 				return nil
 			}
 			last = errLostRace // against its twin

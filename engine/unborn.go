@@ -13,7 +13,7 @@ import (
 
 // A row may be created without a key where its INSERT makes one: by the database (AUTO_INCREMENT), or by a hook
 // BeforeCreate. Until then its subject has a name of its own that is no key, made of the request's key: so a repeat
-// within the same batch meets it, and every try calls it the same. Nobody sees that name.
+// within the same group meets it, and every try calls it the same. Nobody sees that name.
 
 // unbornMark begins such a name. No key of a subject has it, because ids have no control characters.
 const unbornMark = "\x00"

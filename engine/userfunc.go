@@ -119,8 +119,8 @@ func ExecAll[S, A any](name string, f func(context.Context, *gorm.DB, []Call[S, 
 	return a
 }
 
-// guarded runs user code and turns its panic into an error of that request alone.
-func guarded(where string, f func() error) (err error) {
+// panicAsError runs user code and turns its panic into an error of that request alone.
+func panicAsError(where string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Where: where, Value: v, Stack: debug.Stack()}

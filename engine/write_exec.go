@@ -11,7 +11,7 @@ import (
 )
 
 // execute runs the SQL of the user: the actions of each edge in their order, ExecAll for all calls
-// of the batch at once.
+// of the group at once.
 func execute(ctx context.Context, tx *sqldb.Tx, w *world) error {
 	var open []*move
 	longest := 0
@@ -53,9 +53,9 @@ func executePlace(ctx context.Context, tx *sqldb.Tx, w *world, open []*move, pla
 		asked, err := w.ask(own, tx, []*move{mv}, a.name, func(ctx context.Context) error {
 			return a.exec(ctx, tx.Gorm(ctx), mv.call)
 		})
-		settled, over := asked.settle(tx, a.name, &all)
-		if !settled {
-			over = all.judge(ctx, tx, mv, a.name, err, true)
+		concluded, over := asked.conclude(tx, a.name, &all)
+		if !concluded {
+			over = all.add(ctx, tx, mv, a.name, err, true)
 		}
 		if over != nil {
 			return over
@@ -79,7 +79,7 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 		errs = a.execAll(ctx, tx.Gorm(ctx), calls)
 		return nil
 	})
-	if settled, over := asked.settle(tx, a.name, all); settled {
+	if concluded, over := asked.conclude(tx, a.name, all); concluded {
 		return over
 	}
 	if err == nil && errs != nil && len(errs) != len(moves) {
@@ -87,16 +87,16 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 	}
 	if err != nil {
 		if len(moves) == 1 {
-			return all.judge(ctx, tx, moves[0], a.name, err, true)
+			return all.add(ctx, tx, moves[0], a.name, err, true)
 		}
-		return err // whose fault it is shows when the batch is split
+		return err // whose fault it is shows when the group is split
 	}
 	blamed := len(moves) == 1 || slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, ErrRunAgain) })
 	for i, err := range errs {
 		if err == nil {
 			continue
 		}
-		if err := all.judge(ctx, tx, moves[i], a.name, err, blamed); err != nil {
+		if err := all.add(ctx, tx, moves[i], a.name, err, blamed); err != nil {
 			return err
 		}
 	}
@@ -104,7 +104,7 @@ func executeAll(ctx context.Context, tx *sqldb.Tx, w *world, a action, moves []*
 		return nil
 	}
 	if len(moves) == 1 {
-		return all.judge(ctx, tx, moves[0], a.name, nil, true)
+		return all.add(ctx, tx, moves[0], a.name, nil, true)
 	}
 	class, err := tx.Failure(ctx)
 	if !class.Transient() {
@@ -119,11 +119,11 @@ type failures struct {
 	again reruns
 }
 
-// judge adds an item whose action failed; blamed says that it is certain to be this item's. It returns an error
+// add notes an item whose action failed; blamed says that it is certain to be this item's. It returns an error
 // when the transaction cannot go on. What the database may forgive on another try is nobody's fault; whether it
 // is that, the transaction says and never the action's error, which may wrap what it likes. An action that has
 // seen for itself that another run may succeed says ErrRunAgain. A deadline of the action's own is its affair.
-func (f *failures) judge(ctx context.Context, tx *sqldb.Tx, mv *move, action string, err error, blamed bool) error {
+func (f *failures) add(ctx context.Context, tx *sqldb.Tx, mv *move, action string, err error, blamed bool) error {
 	sticky := tx.Err()
 	if sticky == nil && err == nil {
 		return nil
