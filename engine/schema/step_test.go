@@ -64,7 +64,7 @@ CREATE TABLE marks (
 
 // at is the component in a program of a version, which runs on tables of the version before.
 func at(version int) schema.Component {
-	c := schema.Component{Name: "things", Version: version, DDL: fourthDDL, Oldest: max(1, version-1), Steps: steps[:version-1]}
+	c := schema.Component{Name: "things", Version: version, DDL: fourthDDL, Oldest: max(1, version-1), Steps: steps[: version-1 : version-1]}
 	if version == 1 {
 		c.DDL = firstDDL
 	}
