@@ -16,8 +16,7 @@ import (
 //	WHERE ID = ID AND State = From AND Version = Version AND (Where)
 //
 // States that are text compare byte for byte, whatever the column's collation; in what charset they are stored
-// makes no difference. With Version "" neither the version nor its condition is there; a row then counts if it
-// changes.
+// makes no difference.
 // Table and the columns are names; "schema.table" is understood.
 type Update struct {
 	Table, ID, State, Version string
@@ -34,11 +33,6 @@ type Update struct {
 	// Where is a further condition, in SQL, that all rows have to meet, with its arguments.
 	Where string
 	Args  []any
-
-	// Grow names those of Columns that grow by their values instead of taking them. Sum is the one of
-	// them that never falls below zero, except in rows whose column Free is true.
-	Grow      []string
-	Sum, Free string
 }
 
 // UpdateRow is one subject. ID, From and To have the Go types of their columns: string, []byte or an integer.
@@ -76,7 +70,7 @@ func (u Update) steps(d Dialect) ([]step, error) {
 		if len(r.Values) != len(u.Columns) {
 			return nil, fmt.Errorf("sqldb: row %d for %s has %d values for %d columns", i, u.Table, len(r.Values), len(u.Columns))
 		}
-		if u.Version != "" && r.Version == r.NewVersion {
+		if r.Version == r.NewVersion {
 			return nil, fmt.Errorf("sqldb: row %d for %s does not change its version", i, u.Table)
 		}
 	}
@@ -103,15 +97,11 @@ func (u Update) statement(d Dialect, rows []UpdateRow) (query string, args []any
 func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	var b strings.Builder
 	b.Grow(256)
-	b.WriteString("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ?")
-	args := make([]any, 0, 6+len(u.Columns))
-	args = append(args, r.To)
-	if u.Version != "" {
-		b.WriteString(", " + quote(u.Version) + " = ?")
-		args = append(args, r.NewVersion)
-	}
+	b.WriteString("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ?, " + quote(u.Version) + " = ?")
+	args := make([]any, 0, 5+len(u.Columns)+len(u.Args))
+	args = append(args, r.To, r.NewVersion)
 	for i, column := range u.Columns {
-		b.WriteString(", " + quote(column) + " = " + u.before(column, "") + "?")
+		b.WriteString(", " + quote(column) + " = ?")
 		args = append(args, r.Values[i])
 	}
 	b.WriteString(u.kept())
@@ -119,16 +109,8 @@ func (u Update) one(d Dialect, r UpdateRow) (string, []any) {
 	if d == MySQL {
 		state, from, end = u.compared([]UpdateRow{r})
 	}
-	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + state + " = " + from + "?" + end)
-	args = append(args, r.ID, r.From)
-	if u.Version != "" {
-		b.WriteString(" AND " + u.version("") + " = ?")
-		args = append(args, r.Version)
-	}
-	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
-		b.WriteString(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, "") + "? >= 0)")
-		args = append(args, r.Values[i])
-	}
+	b.WriteString(" WHERE " + quote(u.ID) + " = ? AND " + state + " = " + from + "?" + end + " AND " + u.version("") + " = ?")
+	args = append(args, r.ID, r.From, r.Version)
 	b.WriteString(u.where())
 	return b.String(), append(args, u.Args...)
 }
@@ -157,34 +139,16 @@ func (u Update) where() string {
 	return " AND (" + u.Where + ")"
 }
 
-// before is what stands before the new value of a column, in a table of a name: nothing, or what the
-// value is added to.
-func (u Update) before(column, table string) string {
-	if !slices.Contains(u.Grow, column) {
-		return ""
-	}
-	return table + quote(column) + " + "
-}
-
 func (u Update) manySQLite(rows []UpdateRow) (string, []any) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "UPDATE %s AS t SET %s = v.column4", quote(u.Table), quote(u.State))
-	if u.Version != "" {
-		fmt.Fprintf(&b, ", %s = v.column5", quote(u.Version))
-	}
+	fmt.Fprintf(&b, "UPDATE %s AS t SET %s = v.column4, %s = v.column5", quote(u.Table), quote(u.State), quote(u.Version))
 	for i, column := range u.Columns {
-		fmt.Fprintf(&b, ", %s = %sv.column%d", quote(column), u.before(column, "t."), 6+i)
+		fmt.Fprintf(&b, ", %s = v.column%d", quote(column), 6+i)
 	}
 	b.WriteString(u.kept())
 	row := "(" + placeholders(5+len(u.Columns)) + ")"
-	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2",
-		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State))
-	if u.Version != "" {
-		fmt.Fprintf(&b, " AND %s = v.column3", u.version("t."))
-	}
-	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
-		fmt.Fprintf(&b, " AND (t.%s OR %sv.column%d >= 0)", quote(u.Free), u.before(u.Sum, "t."), 6+i)
-	}
+	fmt.Fprintf(&b, " FROM (VALUES %s) AS v WHERE t.%s = v.column1 AND t.%s = v.column2 AND %s = v.column3",
+		row+strings.Repeat(", "+row, len(rows)-1), quote(u.ID), quote(u.State), u.version("t."))
 	args := make([]any, 0, len(rows)*(5+len(u.Columns)))
 	for _, r := range rows {
 		args = append(args, r.ID, r.From, r.Version, r.To, r.NewVersion)
@@ -203,12 +167,10 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 	c := cases{id: quote(u.ID), rows: rows}
 	c.text("UPDATE " + quote(u.Table) + " SET " + quote(u.State) + " = ")
 	c.value(func(r UpdateRow) any { return r.To })
-	if u.Version != "" {
-		c.text(", " + quote(u.Version) + " = " + u.version("") + " + ")
-		c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
-	}
+	c.text(", " + quote(u.Version) + " = " + u.version("") + " + ")
+	c.value(func(r UpdateRow) any { return r.NewVersion - r.Version })
 	for i, column := range u.Columns {
-		c.text(", " + quote(column) + " = " + u.before(column, ""))
+		c.text(", " + quote(column) + " = ")
 		c.value(func(r UpdateRow) any { return r.Values[i] })
 	}
 	c.text(u.kept())
@@ -218,16 +180,8 @@ func (u Update) manyMySQL(rows []UpdateRow) (string, []any) {
 		c.args = append(c.args, r.ID)
 	}
 	c.value(func(r UpdateRow) any { return r.From })
-	c.text(end)
-	if u.Version != "" {
-		c.text(" AND " + u.version("") + " = ")
-		c.value(func(r UpdateRow) any { return r.Version })
-	}
-	if i := slices.Index(u.Columns, u.Sum); i >= 0 {
-		c.text(" AND (" + quote(u.Free) + " OR " + u.before(u.Sum, ""))
-		c.value(func(r UpdateRow) any { return r.Values[i] })
-		c.text(" >= 0)")
-	}
+	c.text(end + " AND " + u.version("") + " = ")
+	c.value(func(r UpdateRow) any { return r.Version })
 	c.text(u.where())
 	return c.b.String(), append(c.args, u.Args...)
 }

@@ -340,35 +340,3 @@ func TestUpdateRefusesWhatItCannotCount(t *testing.T) {
 		assert.Zero(t, rows)
 	})
 }
-
-// A sum grows by what is given, whatever it is, and never to below zero unless its row is free to.
-func TestUpdateGuardsASum(t *testing.T) {
-	everywhere(t, func(t *testing.T, db *sqldb.DB) {
-		_, err := db.Exec(ctx, "CREATE TABLE purses (id VARCHAR(64) PRIMARY KEY, status VARCHAR(16), version BIGINT, note VARCHAR(16), amount BIGINT, free BOOLEAN)")
-		require.NoError(t, err)
-		for i := range 600 {
-			_, err := db.Exec(ctx, "INSERT INTO purses (id) VALUES (?)", orderID(i))
-			require.NoError(t, err)
-		}
-		for _, n := range []int{1, 2, 250, 251, 600} {
-			_, err := db.Exec(ctx, "UPDATE purses SET status = 'new', version = 1, free = FALSE, amount = 100")
-			require.NoError(t, err)
-			_, err = db.Exec(ctx, "UPDATE purses SET free = TRUE WHERE id = ?", orderID(3))
-			require.NoError(t, err)
-			u := updateOf()
-			u.Table, u.Columns, u.Grow, u.Sum, u.Free = "purses", []string{"note", "amount"}, []string{"amount"}, "amount", "free"
-			var want, sum int64
-			for i := range n {
-				by := []int64{5, -100, -101, -1000}[i%4]
-				if by >= -100 || i == 3 { // the third is free to owe
-					want, sum = want+1, sum+by
-				}
-				u.Rows = append(u.Rows, sqldb.UpdateRow{ID: orderID(i), From: "new", To: "new", Version: 1, NewVersion: 2, Values: []any{"n", by}})
-			}
-			rows, err := run(t, db, u)
-			require.NoError(t, err)
-			assert.Equal(t, want, rows, "of %d", n)
-			assert.Equal(t, 600*100+sum, value[int64](t, db, "SELECT SUM(amount) FROM purses"))
-		}
-	})
-}
