@@ -31,7 +31,8 @@ func AddVersion(ctx context.Context, db *gorm.DB, m AnyMachine) error {
 	there := func() (bool, error) {
 		info, err := d.Describe(ctx, r.table)
 		if err == nil && info.Kind == "" {
-			err = fmt.Errorf("machine %s: the table %s does not exist: create it, for example by db.AutoMigrate of the row type, or name it by TableName", bound.name, r.table)
+			err = fmt.Errorf("machine %s: the table %s does not exist: create it, for example by db.AutoMigrate of the row "+
+				"type, or name it by TableName", bound.name, r.table)
 		}
 		return info.Column(r.version.DBName) != nil, err
 	}

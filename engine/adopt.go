@@ -195,7 +195,8 @@ func (a *adopting) some(ctx context.Context, ids []string) error {
 			a.leave(r.ID, r.Err)
 		}
 		return nil
-	case ctx.Err() != nil, class.Transient(), class == dberr.Unavailable, class == dberr.Unknown, class == dberr.Canceled, a.e.db.Away(ctx, err):
+	case ctx.Err() != nil, class.Transient(), class == dberr.Unavailable, class == dberr.Unknown, class == dberr.Canceled,
+		a.e.db.Away(ctx, err):
 		return err
 	case len(ids) == 1:
 		a.leave(ids[0], err)
@@ -250,8 +251,10 @@ func (a *adopting) in(ctx context.Context, tx *sqldb.Tx, ids []string) (adopted 
 		return 0, nil, err
 	}
 	if moved != int64(len(update.Rows)) {
-		return 0, nil, fmt.Errorf("table %s: the update of %s from 0 to 1 changed %d of %d rows, though they are locked and in their states: look for a trigger that undoes it, "+
-			"an AfterFind hook that changes what is read, or a column that stores something else than it gives back", m.row.table, m.row.version.DBName, moved, len(update.Rows))
+		return 0, nil, fmt.Errorf("table %s: the update of %s from 0 to 1 changed %d of %d rows, though they are locked and "+
+			"in their states: look for a trigger that undoes it, "+
+			"an AfterFind hook that changes what is read, or a column that stores something else than it gives back", m.row.table,
+			m.row.version.DBName, moved, len(update.Rows))
 	}
 	return len(update.Rows), strange, tx.Insert(ctx, history)
 }

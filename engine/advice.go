@@ -107,9 +107,11 @@ func (e *Engine) machine(name string) (*machine, error) {
 	}
 	known := slices.Sorted(maps.Keys(e.machines))
 	if name == "" {
-		return nil, &RequestError{Field: "Machine", Problem: "is empty: it is the Name of a Definition given to engine.New: " + choices(name, known)}
+		return nil, &RequestError{Field: "Machine", Problem: "is empty: it is the Name of a Definition given to engine.New: " +
+			choices(name, known)}
 	}
-	return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q was not given to engine.New: %s", name, choices(name, known))}
+	return nil, &RequestError{Field: "Machine", Problem: fmt.Sprintf("%q was not given to engine.New: %s", name,
+		choices(name, known))}
 }
 
 // erased is a machine without its row type. nil is what NewMachine returns beside an error.
@@ -134,11 +136,13 @@ func (it *item) advice(r Result) string {
 	case r.Detail == IdentityRequired:
 		return "the event can validly happen again, so give Request.Key, or pin IfVersion"
 	case r.Detail == VersionMoved && it.req.IfState != "" && !it.m.hasState(it.req.IfState):
-		return fmt.Sprintf("the machine has no state %q that IfState pins: %s", string(it.req.IfState), choices(it.req.IfState, it.m.stateNames()))
+		return fmt.Sprintf("the machine has no state %q that IfState pins: %s", string(it.req.IfState),
+			choices(it.req.IfState, it.m.stateNames()))
 	case r.Outcome == NotFound && it.req.row == nil && len(it.m.create[it.req.Event]) > 0:
 		return "the event creates, so ask for it with engine.Create, which takes the row"
 	case r.Detail == InputDiffers && it.req.row != nil:
-		return "a row with this id exists and was made of other columns or other input, and stays as it is: for a new subject take a new id"
+		return "a row with this id exists and was made of other columns or other input, and stays as it is: for a new " +
+			"subject take a new id"
 	case r.Detail == ReachedOtherwise && it.req.row != nil:
 		return "a row with this id exists, and this event has not made it: for a new subject take a new id"
 	case r.Detail == InputDiffers:

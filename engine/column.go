@@ -16,7 +16,8 @@ import (
 // cannotHold says why a field cannot be what it is tagged as; "" if it can.
 func cannotHold(f *schema.Field, what, instead string) string {
 	if f.Serializer != nil {
-		return fmt.Sprintf("field %s: the %s must not be written by a serializer: give its type methods Value and Scan, or use a %s", f.Name, what, instead)
+		return fmt.Sprintf("field %s: the %s must not be written by a serializer: give its type methods Value and "+
+			"Scan, or use a %s", f.Name, what, instead)
 	}
 	t := f.FieldType
 	for t.Kind() == reflect.Pointer && !t.Implements(valuerType) {
@@ -26,12 +27,15 @@ func cannotHold(f *schema.Field, what, instead string) string {
 	zero := reflect.Zero(f.IndirectFieldType)
 	switch basic := zero.Kind() == reflect.String || zero.CanInt() || zero.CanUint(); {
 	case values && !scans:
-		return fmt.Sprintf("field %s: %v has Value but no Scan, so what it stores cannot be read: give it both, or use a %s", f.Name, f.FieldType, instead)
+		return fmt.Sprintf("field %s: %v has Value but no Scan, so what it stores cannot be read: give it both, or use a %s",
+			f.Name, f.FieldType, instead)
 	case scans && !values:
-		return fmt.Sprintf("field %s: %v has Scan but no Value (methods on the pointer do not count, because gorm stores the value itself): give it both, or use a %s",
+		return fmt.Sprintf("field %s: %v has Scan but no Value (methods on the pointer do not count, because gorm stores "+
+			"the value itself): give it both, or use a %s",
 			f.Name, f.FieldType, instead)
 	case !basic && !values:
-		return fmt.Sprintf("field %s: the %s cannot be a %v: use a %s, an integer, or a type with methods Value and Scan", f.Name, what, f.FieldType, instead)
+		return fmt.Sprintf("field %s: the %s cannot be a %v: use a %s, an integer, or a type with methods Value and Scan",
+			f.Name, what, f.FieldType, instead)
 	}
 	return ""
 }
@@ -127,12 +131,15 @@ func newVersionColumn(f *schema.Field) (versionColumn, error) {
 	switch {
 	case !zero.CanInt() && !zero.CanUint(), f.FieldType.Implements(valuerType), f.Serializer != nil,
 		reflect.PointerTo(f.FieldType).Implements(scannerType):
-		return versionColumn{}, fmt.Errorf("field %s: the version must be an integer that is never NULL, not a %v: make it an int64 and its column "+
+		return versionColumn{}, fmt.Errorf("field %s: the version must be an integer that is never NULL, not a %v: make it "+
+			"an int64 and its column "+
 			"BIGINT NOT NULL DEFAULT 0", f.Name, f.FieldType)
 	case f.FieldType.Bits() < 32:
-		return versionColumn{}, fmt.Errorf("field %s: a %v has no room for the versions of a row that moves often: make it an int64", f.Name, f.FieldType)
+		return versionColumn{}, fmt.Errorf("field %s: a %v has no room for the versions of a row that moves often: "+
+			"make it an int64", f.Name, f.FieldType)
 	case f.DefaultValueInterface != nil && !reflect.ValueOf(f.DefaultValueInterface).IsZero():
-		return versionColumn{}, fmt.Errorf("field %s: the default of the version must be 0, which marks rows that the engine has not seen, not %v",
+		return versionColumn{}, fmt.Errorf("field %s: the default of the version must be 0, which marks rows that the "+
+			"engine has not seen, not %v",
 			f.Name, f.DefaultValueInterface)
 	}
 	return versionColumn{field: f, unsigned: zero.CanUint()}, nil

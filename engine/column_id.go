@@ -34,7 +34,8 @@ const (
 func newIDColumn(f *schema.Field) (idColumn, error) {
 	c := idColumn{field: f}
 	if f.FieldType.Kind() == reflect.Pointer || f.FieldType.Kind() == reflect.Slice && !f.FieldType.Implements(valuerType) {
-		return c, fmt.Errorf("field %s: the key cannot be a %v: use a string, an integer, or a type with methods Value and Scan", f.Name, f.FieldType)
+		return c, fmt.Errorf("field %s: the key cannot be a %v: use a string, an integer, or a type with methods "+
+			"Value and Scan", f.Name, f.FieldType)
 	}
 	if why := cannotHold(f, "key", "string"); why != "" {
 		return c, errors.New(why)
@@ -46,7 +47,8 @@ func newIDColumn(f *schema.Field) (idColumn, error) {
 		value, err := zero.Interface().(driver.Valuer).Value()
 		_, c.bytes = value.([]byte)
 		if err == nil && c.bytes && !c.hasText() {
-			return c, fmt.Errorf("field %s: %v stores bytes, and history names subjects by text: give it methods MarshalText and UnmarshalText", f.Name, f.FieldType)
+			return c, fmt.Errorf("field %s: %v stores bytes, and history names subjects by text: give it methods MarshalText "+
+				"and UnmarshalText", f.Name, f.FieldType)
 		}
 	case zero.CanInt():
 		c.kind, c.bits, c.auto = idSigned, f.FieldType.Bits(), f.AutoIncrement
@@ -103,7 +105,8 @@ func (c *idColumn) valued(v reflect.Value) (text string, value driver.Value, err
 		b, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		return string(b), value, err
 	}
-	return "", nil, fmt.Errorf("key %s: its Value gives a %T, which is no name of a subject: let it give a string, or give the type MarshalText and UnmarshalText",
+	return "", nil, fmt.Errorf("key %s: its Value gives a %T, which is no name of a subject: let it give a string, or "+
+		"give the type MarshalText and UnmarshalText",
 		c.field.Name, value)
 }
 

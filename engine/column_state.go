@@ -68,7 +68,8 @@ func (c *stateColumn) hold(row any, value driver.Value) (driver.Value, error) {
 		return nil, fmt.Errorf("it would be stored as %s, not as %s", storedText(back), storedText(value))
 	}
 	if _, zero := c.field.ValueOf(background, reflect.ValueOf(row)); zero && c.field.HasDefaultValue {
-		return nil, fmt.Errorf("gorm would store the default of the column instead of %s: remove the default from the tag", storedText(value))
+		return nil, fmt.Errorf("gorm would store the default of the column instead of %s: remove the default from the tag",
+			storedText(value))
 	}
 	return arg, nil
 }
@@ -121,7 +122,8 @@ func (n stateNames) values() (map[State]any, []error) {
 		}
 	}
 	if len(texts) > 0 && len(numbers) > 0 {
-		mistake("Stored: some states are stored as numbers, such as %q, and some as text, such as %q (a state without an entry is stored under its own name): "+
+		mistake("Stored: some states are stored as numbers, such as %q, and some as text, such as %q (a state without an "+
+			"entry is stored under its own name): "+
 			"give all of them numbers, or all of them text", numbers[0], texts[0])
 	}
 	return values, mistakes

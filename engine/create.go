@@ -59,7 +59,8 @@ func noRow(r Request, row bool) error {
 // fits refuses the row of a creation that is of another type than the machine's.
 func (r *rowType) fits(row any) error {
 	if row != nil && reflect.TypeOf(row) != r.pointer {
-		return &RequestError{Field: "Row", Problem: fmt.Sprintf("is a %T, but the machine's rows are %v: give one of those, or name the machine of this row",
+		return &RequestError{Field: "Row", Problem: fmt.Sprintf("is a %T, but the machine's rows are %v: give one of those, "+
+			"or name the machine of this row",
 			row, r.pointer)}
 	}
 	return nil

@@ -6,12 +6,12 @@ type State string
 // Event names an event of a machine: lower-case letters, digits and underscores, at most 64 bytes.
 type Event string
 
-// Definition says which events move a subject of row type S, and what has to hold and to happen
-// then. S is the user's own gorm model; its fields tagged `engine:"id"`, `engine:"state"` and
-// `engine:"version"` are the ones the engine drives. Where none is tagged as the id, it is the primary key, as
-// in a struct that embeds gorm.Model. Keys are strings, integers, or of a type with methods Value and Scan such
-// as a UUID; states are strings, integers or of such a type; versions are integers of at least 32 bits. A column tagged `engine:"derived"` is one that
-// whoever makes a row draws or looks up; it is no part of what makes two creations the same.
+// Definition says which events move a subject of row type S, and what has to hold and to happen then. S is the user's
+// own gorm model; its fields tagged `engine:"id"`, `engine:"state"` and `engine:"version"` are the ones the engine
+// drives. Where none is tagged as the id, it is the primary key, as in a struct that embeds gorm.Model. Keys are
+// strings, integers, or of a type with methods Value and Scan such as a UUID; states are strings, integers or of such
+// a type; versions are integers of at least 32 bits. A column tagged `engine:"derived"` is one that whoever makes a
+// row draws or looks up; it is no part of what makes two creations the same.
 type Definition[S any] struct {
 	Name   string // names the machine in history, messages and URLs
 	Events map[Event]Spec
@@ -48,12 +48,12 @@ type Definition[S any] struct {
 
 // Spec says what kind of event it is.
 type Spec struct {
-	// Input is a value of the type that requests carry, or nil. Requests are decoded into the type
-	// strictly; a method Validate() error on it is called, which may name the field as a *RequestError. Whether two requests are the same is told by
-	// the JSON of their inputs, so the type must be fixed throughout: no any and no json.RawMessage. Times
+	// Input is a value of the type that requests carry, or nil. Requests are decoded into the type strictly; a method
+	// Validate() error on it is called, which may name the field as a *RequestError. Whether two requests are the same
+	// is told by the JSON of their inputs, so the type must be fixed throughout: no any and no json.RawMessage. Times
 	// are made UTC microseconds; those in the JSON of a type with its own MarshalJSON are left to it and compared as UTC
-	// microseconds, where they are written as RFC 3339 has it. Floats are what a float64 can hold; a json.Number is as it
-	// was written. A type with its own MarshalJSON has to give equal values equal JSON.
+	// microseconds, where they are written as RFC 3339 has it. Floats are what a float64 can hold; a json.Number is as
+	// it was written. A type with its own MarshalJSON has to give equal values equal JSON.
 	Input any
 
 	// Repeatable: the event can validly happen again to one subject (it lies on a cycle or a

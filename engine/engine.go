@@ -108,7 +108,8 @@ func New(db *gorm.DB, cfg Config, machines ...AnyMachine) (*Engine, error) {
 		return nil, err
 	}
 	for _, f := range in.Findings {
-		e.cfg.Logger.Warn("a table has something to know", "machine", f.Machine, "table", f.Table, "column", f.Column, "problem", f.Problem, "remedy", f.Remedy)
+		e.cfg.Logger.Warn("a table has something to know", "machine", f.Machine, "table", f.Table, "column", f.Column,
+			"problem", f.Problem, "remedy", f.Remedy)
 	}
 	for _, m := range e.machines {
 		if err := e.remember(ctx, m.desc); err != nil {

@@ -27,13 +27,15 @@ func (l *looking) exclusive() {
 		cannot := fmt.Sprintf(", so machine %s cannot be exclusive", l.m.name)
 		switch touched := slices.Contains(l.row.touched, f.Field); {
 		case c.Precision != 6:
-			l.add(SeverityRefuse, c.Name, l.modify(c.Name, "DATETIME(6)"+notNull(c)), "%s(%d) may store something else than what is written%s", c.Kind, c.Precision, cannot)
+			l.add(SeverityRefuse, c.Name, l.modify(c.Name, "DATETIME(6)"+notNull(c)),
+				"%s(%d) may store something else than what is written%s", c.Kind, c.Precision, cannot)
 		case f.Field == l.row.state: // what it gives back has been looked at: an ENUM of the stored states is exact
 		case !slices.Contains(exactKinds, c.Kind):
 			l.add(SeverityRefuse, c.Name, fmt.Sprintf("give it another type, or tag the field %s `engine:%q`", f.Name, tagShared),
 				"%s may store something else than what is written%s", c.Type, cannot)
 		case c.OnUpdate && !touched:
-			l.add(SeverityRefuse, c.Name, fmt.Sprintf("tag the field %s `gorm:\"autoUpdateTime\"`", f.Name), "the database sets it by itself (ON UPDATE)%s", cannot)
+			l.add(SeverityRefuse, c.Name, fmt.Sprintf("tag the field %s `gorm:\"autoUpdateTime\"`", f.Name),
+				"the database sets it by itself (ON UPDATE)%s", cannot)
 		}
 	}
 }

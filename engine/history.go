@@ -53,7 +53,8 @@ func (e *Engine) At(ctx context.Context, machine, id string, at time.Time) (Tran
 // CauseKey is the key of what one transition causes on a further subject: however often the cause is
 // worked off, the effect happens once. Names that do not fit into a key are replaced by their hash.
 func CauseKey(by Transition, machine, subject string, event Event) Key {
-	return Key{Source: SourceCause, Seq: seqOf(fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine, subject, event))}
+	return Key{Source: SourceCause, Seq: seqOf(fmt.Sprintf("%s/%s/%d>%s/%s/%s", by.Machine, by.Subject, by.Version, machine,
+		subject, event))}
 }
 
 // TimerKey is the key of the one event of a timer that the transition with version armed has armed, in the

@@ -21,7 +21,8 @@ const inputSizeMax = 512 << 10
 func (s *eventSpec) decode(in any) (value any, canonical json.RawMessage, err error) {
 	if s.input == nil {
 		if !isEmptyInput(in) {
-			return nil, nil, &RequestError{Field: "Input", Problem: "is given, but the event takes none: leave it nil, or declare its type as Spec.Input"}
+			return nil, nil, &RequestError{Field: "Input",
+				Problem: "is given, but the event takes none: leave it nil, or declare its type as Spec.Input"}
 		}
 		return nil, nil, nil
 	}
@@ -148,9 +149,11 @@ func checkKey(k Key) error {
 	case k.IsZero():
 		return nil
 	case len(k.Source) == 0 || len(k.Source) > 128 || !visibleASCII(k.Source):
-		return &RequestError{Field: "Key.Source", Problem: "must be 1 to 128 visible ASCII characters: it says who asks, such as principal:42"}
+		return &RequestError{Field: "Key.Source", Problem: "must be 1 to 128 visible ASCII characters: it says who asks, " +
+			"such as principal:42"}
 	case len(k.Seq) == 0 || len(k.Seq) > seqMax || !visibleASCII(k.Seq):
-		return &RequestError{Field: "Key.Seq", Problem: "must be 1 to 255 visible ASCII characters: it is the asker's own number for the request"}
+		return &RequestError{Field: "Key.Seq", Problem: "must be 1 to 255 visible ASCII characters: it is the asker's own " +
+			"number for the request"}
 	case k.Source == sourceCall:
 		return &RequestError{Field: "Key.Source", Problem: "is reserved for calls without a key"}
 	}

@@ -170,11 +170,13 @@ func (l *looking) all() {
 func (l *looking) table() bool {
 	switch l.info.Kind {
 	case "":
-		l.add(SeverityRefuse, "", "create it, for example by db.AutoMigrate of the row type, or name it by TableName", "the table does not exist")
+		l.add(SeverityRefuse, "", "create it, for example by db.AutoMigrate of the row type, or name it by TableName",
+			"the table does not exist")
 		return false
 	case "BASE TABLE", "SYSTEM VERSIONED":
 	default:
-		l.add(SeverityRefuse, "", "give the row type a TableName that names the table beneath", "it is a %s, not a table", strings.ToLower(l.info.Kind))
+		l.add(SeverityRefuse, "", "give the row type a TableName that names the table beneath", "it is a %s, not a table",
+			strings.ToLower(l.info.Kind))
 		return false
 	}
 	if l.info.Unsafe {
@@ -191,7 +193,8 @@ func (l *looking) driven(f *schema.Field, remedy string) *sqldb.ColumnInfo {
 	case c == nil:
 		l.add(SeverityRefuse, f.DBName, remedy, "the column of the field %s does not exist", f.Name)
 	case c.Generated:
-		l.add(SeverityRefuse, f.DBName, "name the column that it is computed from, by a gorm column tag", "the database computes it, so that nobody can write it")
+		l.add(SeverityRefuse, f.DBName, "name the column that it is computed from, by a gorm column tag",
+			"the database computes it, so that nobody can write it")
 		return nil
 	}
 	return c
@@ -205,10 +208,12 @@ func (l *looking) id() {
 	}
 	switch {
 	case !l.info.UniqueOn(f.DBName):
-		l.add(SeverityRefuse, f.DBName, "ALTER TABLE "+sqldb.Quote(l.row.table)+" ADD UNIQUE KEY ("+sqldb.Quote(f.DBName)+"), or give the rows a key of one column",
+		l.add(SeverityRefuse, f.DBName, "ALTER TABLE "+sqldb.Quote(l.row.table)+" ADD UNIQUE KEY ("+sqldb.Quote(f.DBName)+
+			"), or give the rows a key of one column",
 			"no primary or unique key consists of it alone (%s), so that one request could move the rows of others", l.keys())
 	case c.Nullable:
-		l.add(SeverityRefuse, f.DBName, l.modify(f.DBName, strings.ToUpper(c.Type)+" NOT NULL"), "it can be NULL: rows without a key cannot be driven")
+		l.add(SeverityRefuse, f.DBName, l.modify(f.DBName, strings.ToUpper(c.Type)+" NOT NULL"),
+			"it can be NULL: rows without a key cannot be driven")
 	}
 	l.idType(c)
 }
@@ -228,9 +233,10 @@ func (l *looking) keys() string {
 // Kinds of columns, as the databases name them.
 var (
 	integerKinds = []string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint"}
-	numberKinds  = []string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "decimal", "numeric", "float", "double", "real", "bit", "year"}
-	textKinds    = []string{"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum"}
-	bytesKinds   = []string{"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
+	numberKinds  = []string{"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "decimal", "numeric", "float",
+		"double", "real", "bit", "year"}
+	textKinds  = []string{"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum"}
+	bytesKinds = []string{"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 )
 
 // idType checks that the database compares keys as Go does. A text compared with a number is compared as a
@@ -239,11 +245,13 @@ func (l *looking) idType(c *sqldb.ColumnInfo) {
 	number := slices.Contains(numberKinds, c.Kind)
 	switch {
 	case l.row.ids.integer() && !slices.Contains(integerKinds, c.Kind) && l.dialect == sqldb.MySQL:
-		l.add(SeverityRefuse, c.Name, fmt.Sprintf("make the field %s a string", l.row.id.Name), "the key is a number in Go and %s in the database, which compares them inexactly", c.Type)
+		l.add(SeverityRefuse, c.Name, fmt.Sprintf("make the field %s a string", l.row.id.Name),
+			"the key is a number in Go and %s in the database, which compares them inexactly", c.Type)
 	case !l.row.ids.integer() && c.Kind == "numeric" && l.dialect == sqldb.SQLite:
 		l.add(SeverityWarn, c.Name, "declare it TEXT", "%s turns keys that look like numbers into numbers: 007 comes back as 7", c.Type)
 	case !l.row.ids.integer() && number:
-		l.add(SeverityRefuse, c.Name, fmt.Sprintf("make the field %s an int64", l.row.id.Name), "the key is a text in Go and %s in the database, which compares them inexactly", c.Type)
+		l.add(SeverityRefuse, c.Name, fmt.Sprintf("make the field %s an int64", l.row.id.Name),
+			"the key is a text in Go and %s in the database, which compares them inexactly", c.Type)
 	}
 	if l.row.ids.integer() || number {
 		return
@@ -254,10 +262,12 @@ func (l *looking) idType(c *sqldb.ColumnInfo) {
 	}
 	if folds {
 		l.add(SeverityWarn, c.Name, l.modify(c.Name, strings.ToUpper(c.Type)+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"),
-			"its collation %s takes some different keys for one: a request for another spelling is not_found, and the second spelling cannot be created", c.Collation)
+			"its collation %s takes some different keys for one: a request for another spelling is not_found, and the second "+
+				"spelling cannot be created", c.Collation)
 	}
 	if (c.Kind == "binary" || c.Kind == "char") && !l.row.ids.fixed() {
-		l.add(SeverityWarn, c.Name, l.modify(c.Name, "VAR"+strings.ToUpper(c.Type)+" NOT NULL"), "%s pads: keys that end in what it pads with, or are shorter, come back as others", c.Type)
+		l.add(SeverityWarn, c.Name, l.modify(c.Name, "VAR"+strings.ToUpper(c.Type)+" NOT NULL"),
+			"%s pads: keys that end in what it pads with, or are shorter, come back as others", c.Type)
 	}
 }
 
@@ -302,7 +312,8 @@ func (l *looking) state() {
 			kept := slices.DeleteFunc(slices.Clone(c.Members), func(member string) bool {
 				return slices.ContainsFunc(missing, func(s string) bool { return strings.EqualFold(s, member) })
 			})
-			l.add(SeverityRefuse, column, l.modify(column, sqldb.Enum(append(kept, missing...))+notNull(c)), "it has no member for the states %s, spelled like that", strings.Join(missing, ", "))
+			l.add(SeverityRefuse, column, l.modify(column, sqldb.Enum(append(kept, missing...))+notNull(c)),
+				"it has no member for the states %s, spelled like that", strings.Join(missing, ", "))
 		}
 	case !slices.Contains(textKinds, c.Kind) && !slices.Contains(bytesKinds, c.Kind):
 		l.add(SeverityRefuse, column, l.modify(column, text), "%s cannot hold the states of the machine, such as %s", c.Type, stored[0])
@@ -322,10 +333,13 @@ func (l *looking) state() {
 		}
 	}
 	if slices.Contains([]string{"ucs2", "utf16", "utf16le", "utf32"}, c.Charset) {
-		l.add(SeverityRefuse, column, l.modify(column, text), "its character set %s has other bytes for plain letters than UTF-8, so that the engine's condition on them never holds", c.Charset)
+		l.add(SeverityRefuse, column, l.modify(column, text),
+			"its character set %s has other bytes for plain letters than UTF-8, so that the engine's condition on "+
+				"them never holds", c.Charset)
 	}
 	if len(l.lost) > 0 {
-		l.add(SeverityRefuse, column, l.modify(column, text), "its character set %s has no characters for the states %s", c.Charset, strings.Join(l.lost, ", "))
+		l.add(SeverityRefuse, column, l.modify(column, text), "its character set %s has no characters for the states %s",
+			c.Charset, strings.Join(l.lost, ", "))
 	}
 }
 
@@ -353,7 +367,8 @@ func (l *looking) stateOnSQLite(c *sqldb.ColumnInfo, stored []string) {
 	}
 	for _, s := range stored {
 		if s != "" && strings.Trim(s, "0123456789.eE+-") == "" {
-			l.add(SeverityRefuse, c.Name, "make the table anew with "+c.Name+" TEXT NOT NULL", "%s would store the state %s as a number", c.Type, s)
+			l.add(SeverityRefuse, c.Name, "make the table anew with "+c.Name+" TEXT NOT NULL",
+				"%s would store the state %s as a number", c.Type, s)
 			return
 		}
 	}
@@ -365,11 +380,13 @@ func (l *looking) version() {
 	switch {
 	case c == nil:
 	case slices.Contains([]string{"tinyint", "smallint", "mediumint"}, c.Kind):
-		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT NOT NULL DEFAULT 0"), "%s is too small for versions, which grow with every transition", c.Type)
+		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT NOT NULL DEFAULT 0"),
+			"%s is too small for versions, which grow with every transition", c.Type)
 	case !slices.Contains(integerKinds, c.Kind) && (l.dialect == sqldb.MySQL || c.Kind == "text"):
 		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT NOT NULL DEFAULT 0"), "%s does not hold whole numbers as such", c.Type)
 	case c.AutoIncrement:
-		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT NOT NULL DEFAULT 0"), "the database numbers it: a version begins at 0 in each row")
+		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT NOT NULL DEFAULT 0"),
+			"the database numbers it: a version begins at 0 in each row")
 	}
 	if c != nil && l.info.UniqueOn(f.DBName) {
 		l.add(SeverityRefuse, c.Name, "drop that key", "a unique key lets only one row have each version")
@@ -389,11 +406,14 @@ func (l *looking) others() {
 		switch {
 		case driven:
 		case c == nil && slices.Contains(l.row.touched, f):
-			l.add(SeverityRefuse, name, "add it, for example by db.AutoMigrate, or tag the field `gorm:\"-\"`", "the column of the field %s does not exist, and every transition sets it", f.Name)
+			l.add(SeverityRefuse, name, "add it, for example by db.AutoMigrate, or tag the field `gorm:\"-\"`",
+				"the column of the field %s does not exist, and every transition sets it", f.Name)
 		case c == nil && (f.Creatable || f.Updatable):
-			l.add(SeverityWarn, name, "add it, for example by db.AutoMigrate, or tag the field `gorm:\"-\"`", "the column of the field %s does not exist: what creates a row or changes it fails", f.Name)
+			l.add(SeverityWarn, name, "add it, for example by db.AutoMigrate, or tag the field `gorm:\"-\"`",
+				"the column of the field %s does not exist: what creates a row or changes it fails", f.Name)
 		case c != nil && c.Generated && (f.Creatable || f.Updatable):
-			l.add(SeverityWarn, name, fmt.Sprintf("tag the field %s `gorm:\"->\"`", f.Name), "the database computes it: what creates a row or changes it fails")
+			l.add(SeverityWarn, name, fmt.Sprintf("tag the field %s `gorm:\"->\"`", f.Name),
+				"the database computes it: what creates a row or changes it fails")
 		case c != nil && c.OnUpdate && !slices.Contains(l.row.touched, f):
 			l.add(SeverityWarn, name, fmt.Sprintf("tag the field %s `gorm:\"autoUpdateTime\"`, so that the engine sets it", f.Name),
 				"the database sets it with each transition (ON UPDATE): the row in Go does not show it")
@@ -401,7 +421,8 @@ func (l *looking) others() {
 	}
 	for _, c := range l.info.Columns {
 		if !known[strings.ToLower(c.Name)] && !c.Nullable && !c.HasDefault && !c.Generated && !c.AutoIncrement && len(l.m.create) > 0 {
-			l.add(SeverityWarn, c.Name, "give the row type a field for it, or the column a default", "no field of the row type has it, and it has no default: creations fail")
+			l.add(SeverityWarn, c.Name, "give the row type a field for it, or the column a default",
+				"no field of the row type has it, and it has no default: creations fail")
 		}
 	}
 }

@@ -26,8 +26,10 @@ func (l *looking) stateNumbers(c *sqldb.ColumnInfo) {
 	}
 	switch room := uint(max(bits, 1) - 1); {
 	case !whole:
-		l.add(severity, c.Name, l.modify(c.Name, "BIGINT"+notNull(c)), "%s does not hold numbers as such, and the states are stored as numbers", c.Type)
+		l.add(severity, c.Name, l.modify(c.Name, "BIGINT"+notNull(c)),
+			"%s does not hold numbers as such, and the states are stored as numbers", c.Type)
 	case unsigned && (low < 0 || bits < 64 && high > 1<<(room+1)-1), !unsigned && (low < -1<<room || high > 1<<room-1):
-		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT"+notNull(c)), "%s does not hold all numbers that are stored for the states: %d to %d", c.Type, low, high)
+		l.add(SeverityRefuse, c.Name, l.modify(c.Name, "BIGINT"+notNull(c)),
+			"%s does not hold all numbers that are stored for the states: %d to %d", c.Type, low, high)
 	}
 }

@@ -44,7 +44,8 @@ func (e *Engine) prepare(r Request) *item {
 	if r.row != nil && it.req.Event == "" {
 		ev, only := it.m.creation()
 		if !only {
-			return it.reject(&RequestError{Field: "Event", Problem: "is empty, and the machine has not exactly one creating event: name it"})
+			return it.reject(&RequestError{Field: "Event",
+				Problem: "is empty, and the machine has not exactly one creating event: name it"})
 		}
 		it.req.Event = ev
 	}
@@ -53,8 +54,9 @@ func (e *Engine) prepare(r Request) *item {
 			return it.reject(err)
 		}
 		if name := it.m.row.related(r.row, nil); name != "" {
-			return it.reject(&RequestError{Field: name, Problem: "has rows of another table, which Create does not save: leave it empty and save them " +
-				"in an Exec of the creating edge, or refer to rows that exist by their keys"})
+			return it.reject(&RequestError{Field: name,
+				Problem: "has rows of another table, which Create does not save: leave it empty and save them " +
+					"in an Exec of the creating edge, or refer to rows that exist by their keys"})
 		}
 	}
 	if err := checkRequest(it.req); err != nil {
@@ -74,7 +76,8 @@ func (it *item) understand() *item {
 		return it
 	}
 	if it.req.row != nil && len(it.m.create[it.req.Event]) == 0 {
-		return it.reject(&RequestError{Field: "Event", Problem: fmt.Sprintf("%q does not create a %s: ask for it with Apply, without a row", it.req.Event, it.m.name)})
+		return it.reject(&RequestError{Field: "Event",
+			Problem: fmt.Sprintf("%q does not create a %s: ask for it with Apply, without a row", it.req.Event, it.m.name)})
 	}
 	var err error
 	if it.input, it.canonical, err = spec.decode(it.req.Input); err != nil {

@@ -13,7 +13,8 @@ var ErrClosed = errors.New("closed")
 
 var (
 	errClosed   = fmt.Errorf("the engine is %w", ErrClosed)
-	errNoEngine = &RequestError{Field: "Engine", Problem: "is nil, or was not made by engine.New: use what New returns, and look at its error first"}
+	errNoEngine = &RequestError{Field: "Engine",
+		Problem: "is nil, or was not made by engine.New: use what New returns, and look at its error first"}
 )
 
 // made refuses an engine that New has not made.

@@ -53,7 +53,8 @@ func lintRepeats(d Description, g *graph) []Finding {
 			if e.Event == ev.Name && e.From == e.To {
 				found = append(found, Finding{
 					Kind: FindingSelfLoop, State: e.From, Events: []Event{e.Event},
-					Text: fmt.Sprintf("%s leaves %s as it is: only a key or a pinned version tells a second request from a repeat", e.Event, e.From),
+					Text: fmt.Sprintf("%s leaves %s as it is: only a key or a pinned version tells a second request from a repeat",
+						e.Event, e.From),
 				})
 			}
 		}
@@ -70,7 +71,8 @@ func lintRepeats(d Description, g *graph) []Finding {
 		}
 		found = append(found, Finding{
 			Kind: FindingCycle, State: back, Events: []Event{ev.Name},
-			Text: fmt.Sprintf("%s can happen again (%s): a late duplicate would be applied, so its requests need a key or a pinned version", ev.Name, way),
+			Text: fmt.Sprintf("%s can happen again (%s): a late duplicate would be applied, so its requests need a key or a "+
+				"pinned version", ev.Name, way),
 		})
 	}
 	return found
@@ -113,7 +115,8 @@ func lintSharedTargets(d Description) []Finding {
 		if len(events) > 1 && len(undecided) > 0 {
 			found = append(found, Finding{
 				Kind: FindingSharedTarget, State: s.Name, Events: events,
-				Text: fmt.Sprintf("%s is reached by several events; a keyless %s after another one is answered stale/reached_otherwise unless it is declared CountsOther", s.Name, undecided[0]),
+				Text: fmt.Sprintf("%s is reached by several events; a keyless %s after another one is answered "+
+					"stale/reached_otherwise unless it is declared CountsOther", s.Name, undecided[0]),
 			})
 		}
 	}

@@ -90,7 +90,8 @@ func (e *Engine) readRowsAndKeys(ctx context.Context, from reader, w *world, wan
 }
 
 // rowReadings are the statements that read some subjects' rows; keep puts what they read into a world.
-func (e *Engine) rowReadings(ctx context.Context, from reader, lock locking, wanted map[ref]bool) (all []sqldb.Reading, keep func(*world), err error) {
+func (e *Engine) rowReadings(ctx context.Context, from reader, lock locking, wanted map[ref]bool) (all []sqldb.Reading,
+	keep func(*world), err error) {
 	byMachine := map[string][]string{}
 	for r := range wanted {
 		byMachine[r.machine] = append(byMachine[r.machine], r.id)

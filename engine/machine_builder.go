@@ -83,7 +83,8 @@ func (b *builder[S]) specs() {
 	used := map[Event]bool{}
 	for _, e := range b.def.Edges {
 		if _, known := b.def.Events[e.Event]; !known && !used[e.Event] {
-			b.mistake("event %q of an edge is not declared in Events: %s", e.Event, choices(e.Event, slices.Sorted(maps.Keys(b.def.Events))))
+			b.mistake("event %q of an edge is not declared in Events: %s", e.Event,
+				choices(e.Event, slices.Sorted(maps.Keys(b.def.Events))))
 		}
 		used[e.Event] = true
 	}

@@ -42,7 +42,9 @@ func unmoved(ctx context.Context, tx *sqldb.Tx, w *world) error {
 	if err != nil || before == nil || now == nil || t.stateOf(now) != t.stateOf(before) || t.versionOf(now) != t.versionOf(before) {
 		return nil
 	}
-	return fmt.Errorf("table %s: the row with %s = %q reads %s = %q and %s = %d, where the update wants it, and nobody else moves it, yet the update to "+
-		"%q, %d changes no row: look for a trigger that undoes it, an AfterFind hook that changes what is read, or a column that stores something else than it gives back",
+	return fmt.Errorf("table %s: the row with %s = %q reads %s = %q and %s = %d, where the update wants it, and nobody "+
+		"else moves it, yet the update to "+
+		"%q, %d changes no row: look for a trigger that undoes it, an AfterFind hook that changes what is read, or a column "+
+		"that stores something else than it gives back",
 		t.table, t.id.DBName, s.ref.id, t.state.DBName, t.stateOf(now), t.version.DBName, t.versionOf(now), s.state, s.version)
 }

@@ -23,7 +23,8 @@ type asking struct {
 var errTorn = errors.New("is being moved by another request of the same transaction: the action runs again, alone")
 
 // ask runs an action. What it does past its transaction is its author's mistake, whether or not it tells.
-func (w *world) ask(ctx context.Context, tx *sqldb.Tx, moves []*move, name string, run func(context.Context) error) (*asking, error) {
+func (w *world) ask(ctx context.Context, tx *sqldb.Tx, moves []*move, name string,
+	run func(context.Context) error) (*asking, error) {
 	outer, _ := tx.Inside().(*asking)
 	a := &asking{w: w, moves: moves, outer: outer}
 	defer tx.Enter(a)()

@@ -312,7 +312,8 @@ func Load[S any](ctx context.Context, e *Engine, machine, id string) (*S, error)
 	case rows[id] == nil:
 		return nil, Result{Outcome: NotFound, Machine: machine, ID: id}.Err()
 	case !ok:
-		return nil, fmt.Errorf("read %s %s: the row is a %T, not a %T: write engine.Load[%v]", machine, id, rows[id], row, reflect.TypeOf(rows[id]).Elem())
+		return nil, fmt.Errorf("read %s %s: the row is a %T, not a %T: write engine.Load[%v]", machine, id, rows[id], row,
+			reflect.TypeOf(rows[id]).Elem())
 	}
 	return row, nil
 }

@@ -69,7 +69,8 @@ func (r *rowType) selectText(ctx context.Context, from reader, shape selectShape
 
 // readings are the statements that read the rows of some keys, locked by primary key where lock asks
 // for it and the database knows row locks. Keys without a row have none.
-func (r *rowType) readings(ctx context.Context, from reader, ids []string, lock locking, found map[string]any) ([]sqldb.Reading, error) {
+func (r *rowType) readings(ctx context.Context, from reader, ids []string, lock locking,
+	found map[string]any) ([]sqldb.Reading, error) {
 	keys := make([]any, 0, len(ids))
 	for _, id := range ids {
 		key, ok := r.key(id)

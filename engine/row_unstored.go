@@ -27,8 +27,10 @@ func skippedOf(parsed *schema.Schema) (mistakes []error) {
 		}
 	}
 	if len(hooks) > 0 {
-		mistakes = append(mistakes, fmt.Errorf("transitions do not run its hooks %s, so what they do would be missing: do it in a Set or an Exec, "+
-			"by a serializer or a type with Value and Scan, in BeforeCreate or AfterCreate where it is for new rows; or say Definition.SkipUpdateHooks",
+		mistakes = append(mistakes, fmt.Errorf("transitions do not run its hooks %s, so what they do would be missing: do "+
+			"it in a Set or an Exec, "+
+			"by a serializer or a type with Value and Scan, in BeforeCreate or AfterCreate where it is for new rows; or say "+
+			"Definition.SkipUpdateHooks",
 			strings.Join(hooks, ", ")))
 	}
 	for _, f := range parsed.Fields {
@@ -36,7 +38,8 @@ func skippedOf(parsed *schema.Schema) (mistakes []error) {
 		v := reflect.New(f.IndirectFieldType).Interface()
 		_, updates := v.(schema.UpdateClausesInterface)
 		if _, queries := v.(schema.QueryClausesInterface); updates && !queries && f.DBName != "" {
-			mistakes = append(mistakes, fmt.Errorf("field %s: a %v adds to each update of gorm's (UpdateClauses), which transitions are not: "+
+			mistakes = append(mistakes, fmt.Errorf("field %s: a %v adds to each update of gorm's (UpdateClauses), which "+
+				"transitions are not: "+
 				"use another type, or say Definition.SkipUpdateHooks", f.Name, f.FieldType))
 		}
 	}
@@ -126,7 +129,8 @@ func (r *rowType) lost(before, after any, creating bool) error {
 		if creating {
 			what = "creations"
 		}
-		return fmt.Errorf("it changed field %s, whose tag keeps column %s from being written by %s (%q): allow it there, or leave the field alone",
+		return fmt.Errorf("it changed field %s, whose tag keeps column %s from being written by %s (%q): allow it there, or "+
+			"leave the field alone",
 			c.Name, c.DBName, what, c.Tag.Get("gorm"))
 	}
 	return nil

@@ -38,7 +38,8 @@ func TableOf(db *gorm.DB, m AnyMachine) (Table, error) {
 		return Table{}, err
 	}
 	r := bound.row
-	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.ids.integer(), row: r}, nil
+	return Table{Name: r.table, ID: r.id.DBName, State: r.state.DBName, Version: r.version.DBName, IntID: r.ids.integer(),
+		row: r}, nil
 }
 
 // Key is an id as the database is given it; false if no row can have it.

@@ -21,7 +21,8 @@ func (e *takenError) Error() string {
 	if e.key != "" {
 		key = "the unique key " + e.key
 	}
-	return fmt.Sprintf("%s is taken: another row has these values, so give others, or refuse them before (a guard, or Refuse in an action); "+
+	return fmt.Sprintf("%s is taken: another row has these values, so give others, or refuse them before (a guard, or "+
+		"Refuse in an action); "+
 		"it matches gorm.ErrDuplicatedKey: %v", key, e.err)
 }
 

@@ -77,7 +77,8 @@ func (t inTx) Apply(ctx context.Context, r Request) (Result, error) {
 		}
 	}
 	result := Failed(r, &RequestError{
-		Field: "tx", Problem: "is not the handle that an action under way was given: elsewhere use the engine's ApplyTx, or CreateTx", Cause: err,
+		Field: "tx", Problem: "is not the handle that an action under way was given: elsewhere use the engine's " +
+			"ApplyTx, or CreateTx", Cause: err,
 	})
 	return result, result.Err()
 }

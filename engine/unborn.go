@@ -30,15 +30,18 @@ func (it *item) nameSubject() error {
 	case err != nil:
 		return err
 	case id != "" && it.req.ID != "" && id != it.req.ID:
-		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is %q, but the key of the row is %q: leave ID empty, it is taken from the row", it.req.ID, id)}
+		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is %q, but the key of the row is %q: leave ID empty, it is "+
+			"taken from the row", it.req.ID, id)}
 	case id == "" && it.req.ID != "":
-		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is %q, but field %s of the row is empty: set the key there", it.req.ID, row.id.Name)}
+		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is %q, but field %s of the row is empty: set the key there",
+			it.req.ID, row.id.Name)}
 	case id != "":
 		it.req.ID = id
 	case row.makesKeys():
 		it.unborn = true
 	default:
-		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is empty: set field %s of the row, or let a hook BeforeCreate of %T do so", row.id.Name, it.req.row)}
+		return &RequestError{Field: "ID", Problem: fmt.Sprintf("is empty: set field %s of the row, or let a hook "+
+			"BeforeCreate of %T do so", row.id.Name, it.req.row)}
 	}
 	return nil
 }
@@ -120,7 +123,8 @@ func (w *world) computeBorn(ctx context.Context, tx *sqldb.Tx, mv *move, planned
 		return nil
 	}
 	key, _ := row.key(s.ref.id)
-	return tx.Gorm(ctx).Table(row.table).Where(clause.Eq{Column: clause.Column{Name: row.id.DBName}, Value: key}).UpdateColumns(set).Error
+	return tx.Gorm(ctx).Table(row.table).Where(clause.Eq{Column: clause.Column{Name: row.id.DBName},
+		Value: key}).UpdateColumns(set).Error
 }
 
 // named is an answer with the keys that rows got since it was made.

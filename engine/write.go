@@ -174,13 +174,16 @@ func (r *rowType) insert(ctx context.Context, tx *sqldb.Tx, w *world, subjects [
 		case err != nil:
 			return err
 		case !isUnborn(s.ref.id) && id != s.ref.id:
-			return fmt.Errorf("%s %s: a hook of %T changed the key that Create was given to %q: let it make one only where there is none, "+
+			return fmt.Errorf("%s %s: a hook of %T changed the key that Create was given to %q: let it make one only where "+
+				"there is none, "+
 				"or give Create none", s.ref.machine, s.ref.id, s.row, id)
 		case !r.afterHook && r.related(s.row, nil) != "":
-			return fmt.Errorf("%s %s: a hook of %T put rows into %s, which are of another table and are not saved: let a hook AfterCreate "+
+			return fmt.Errorf("%s %s: a hook of %T put rows into %s, which are of another table and are not saved: let a hook "+
+				"AfterCreate "+
 				"or an Exec save them", s.ref.machine, id, s.row, r.related(s.row, nil))
 		case r.stateOf(s.row) != s.state || r.versionOf(s.row) != s.version:
-			return fmt.Errorf("%s %s: a hook of %T changed the state or the version of the row, which only transitions do", s.ref.machine, id, s.row)
+			return fmt.Errorf("%s %s: a hook of %T changed the state or the version of the row, which only transitions do",
+				s.ref.machine, id, s.row)
 		}
 	}
 	return nil

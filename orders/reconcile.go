@@ -18,7 +18,8 @@ func Reconcile() []verify.Check {
 		verify.Rows("a captured payment has the fact that says so", "payments", MachinePayment,
 			capturedHasFact, "%d are captured, %d facts of that transaction were received"),
 		verify.Rows("a fact that credited an order has its captured payment", "payment_facts", MachineFact,
-			creditHasPayment, "%d are credited, but no payment of the order was captured with that transaction (amount of the payment: %d)"),
+			creditHasPayment, "%d are credited, but no payment of the order was captured with that transaction (amount of the "+
+				"payment: %d)"),
 	}
 }
 

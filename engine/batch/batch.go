@@ -200,8 +200,8 @@ func (b *Batcher) Waiting() int {
 }
 
 // Close takes no more requests, which are answered with unavailable (engine.ErrClosed) from now on, and waits until
-// those that wait have been answered. Closing again waits the same way. When ctx ends first, the batches under way are cut short, what
-// still waits is answered with unavailable, and ctx's error is returned.
+// those that wait have been answered. Closing again waits the same way. When ctx ends first, the batches under way
+// are cut short, what still waits is answered with unavailable, and ctx's error is returned.
 func (b *Batcher) Close(ctx context.Context) error {
 	b.closed.Store(true)
 	for _, l := range b.lanes {

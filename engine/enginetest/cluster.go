@@ -104,7 +104,8 @@ func settle(node *sql.DB) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	for _, statement := range []string{"SET SESSION wsrep_sync_wait = 1", "START TRANSACTION", "ROLLBACK", "SET SESSION wsrep_sync_wait = DEFAULT"} {
+	for _, statement := range []string{"SET SESSION wsrep_sync_wait = 1", "START TRANSACTION", "ROLLBACK",
+		"SET SESSION wsrep_sync_wait = DEFAULT"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}

@@ -60,7 +60,8 @@ func readExisting(db *gorm.DB, table engine.Table, id string) (existing, error) 
 	}
 	state, known := table.ReadState(stored.String, !stored.Valid)
 	if !known {
-		return existing{}, fmt.Errorf("its column %s holds %q, which is no state of the machine: see Definition.Stored", table.State, stored.String)
+		return existing{}, fmt.Errorf("its column %s holds %q, which is no state of the machine: see Definition.Stored",
+			table.State, stored.String)
 	}
 	return existing{id: id, state: state, version: version.Int64}, nil
 }

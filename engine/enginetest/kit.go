@@ -47,12 +47,15 @@ type Kit[S any] struct {
 func (k *Kit[S]) check(db *gorm.DB) error {
 	var mistakes []error
 	if k.Machine == nil {
-		mistakes = append(mistakes, errors.New("enginetest.Kit.Machine is nil: give it what engine.NewMachine returns, and look at its error first"))
-	} else if k.New == nil && slices.ContainsFunc(k.Machine.Describe().Edges, func(e engine.DescribedEdge) bool { return e.From == "" }) {
+		mistakes = append(mistakes, errors.New("enginetest.Kit.Machine is nil: give it what engine.NewMachine returns, and "+
+			"look at its error first"))
+	} else if k.New == nil && slices.ContainsFunc(k.Machine.Describe().Edges,
+		func(e engine.DescribedEdge) bool { return e.From == "" }) {
 		mistakes = append(mistakes, errors.New("enginetest.Kit.New is nil: give it a function that makes the row of a new subject"))
 	}
 	if db == nil {
-		mistakes = append(mistakes, errors.New("the database is nil: give enginetest.SQLite(t), or another that is prepared by engine.Migrate"))
+		mistakes = append(mistakes, errors.New("the database is nil: give enginetest.SQLite(t), or another that is prepared "+
+			"by engine.Migrate"))
 	}
 	return errors.Join(mistakes...)
 }

@@ -47,7 +47,8 @@ func configure(dsn string) (*mysql.Config, error) {
 	}
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil || !slices.Contains(networks, cfg.Net) {
-		return nil, errors.New("mysqldb: the DSN does not have the form user:password@tcp(host:port)/database?parameters, or unix(/path) for tcp(host:port)")
+		return nil, errors.New("mysqldb: the DSN does not have the form user:password@tcp(host:port)/database?parameters, " +
+			"or unix(/path) for tcp(host:port)")
 	}
 	if cfg.DBName == "" {
 		return nil, errors.New("mysqldb: the DSN names no database: user:password@tcp(host:port)/database")

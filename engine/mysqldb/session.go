@@ -58,7 +58,8 @@ var helpful = []setting{
 const unknownVariable = 1193
 
 // galera is why a connection carries no packets.
-const galera = sqldb.NoPackets("this server is a Galera node (wsrep_on), which may roll back between two statements of a packet and carry out the rest")
+const galera = sqldb.NoPackets("this server is a Galera node (wsrep_on), which may roll back between two statements " +
+	"of a packet and carry out the rest")
 
 // prepare makes a new connection what the engine needs. Its error for a connection that must not carry
 // packets is a sqldb.NoPackets.

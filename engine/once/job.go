@@ -39,10 +39,10 @@ func NewJobs(ctx context.Context, db *gorm.DB, cfg Config) (*Jobs, error) {
 	return &Jobs{db: d, cfg: cfg}, nil
 }
 
-// Run does a job unless it was done in this period, or another process is at it. It asks first, which
-// is cheap and mostly right; where two ask at once, the primary key lets one of them claim the period.
-// Work that fails or panics gives its claim back; a panic goes on. Work whose process dies is done by another after Limit, so work
-// must not mind being interrupted; ctx ends after Limit, too. ran says that this call did it.
+// Run does a job unless it was done in this period, or another process is at it. It asks first, which is cheap and
+// mostly right; where two ask at once, the primary key lets one of them claim the period. Work that fails or panics
+// gives its claim back; a panic goes on. Work whose process dies is done by another after Limit, so work must not
+// mind being interrupted; ctx ends after Limit, too. ran says that this call did it.
 func (j *Jobs) Run(ctx context.Context, job Job, work func(ctx context.Context) error) (ran bool, err error) {
 	if len(job.Name) < 1 || len(job.Name) > 64 || job.Every <= 0 {
 		return false, fmt.Errorf("once: job %q every %s: want a name of 1 to 64 bytes and a period", job.Name, job.Every)

@@ -84,7 +84,8 @@ func parseID(id string) (address, bool) {
 }
 
 // columns are what scan reads.
-const columns = "machine, subject, version, ordinal, type, data, created_at, status, tries, replays, next_at, sent_at, problem, taken, unasked"
+const columns = "machine, subject, version, ordinal, type, data, created_at, status, tries, replays, next_at, " +
+	"sent_at, problem, taken, unasked"
 
 func scan(rows *sql.Rows) (Message, error) {
 	var m Message

@@ -67,7 +67,8 @@ func (q *Queue) Get(ctx context.Context, id string) (Message, error) {
 		return Message{}, ErrNotFound
 	}
 	var found []Message
-	err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE machine = ? AND subject = ? AND version = ? AND ordinal = ?",
+	err := q.db.Each(ctx, "SELECT "+columns+" FROM engine_messages WHERE machine = ? AND subject = ? AND version = ? "+
+		"AND ordinal = ?",
 		[]any{a.machine, a.subject, a.version, a.ordinal}, func(rows *sql.Rows) error {
 			m, err := scan(rows)
 			found = append(found, m)
@@ -130,7 +131,8 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 // where is the conditions of a filter but its status.
 func (f Filter) where() (text string, args []any, err error) {
 	add := func(condition string, value any) { text, args = text+" AND "+condition, append(args, value) }
-	for _, c := range []struct{ condition, value string }{{"machine = ?", f.Machine}, {"subject = ?", f.Subject}, {"type = ?", f.Type}} {
+	for _, c := range []struct{ condition, value string }{{"machine = ?", f.Machine}, {"subject = ?", f.Subject},
+		{"type = ?", f.Type}} {
 		if c.value != "" {
 			add(c.condition, c.value)
 		}
@@ -235,7 +237,8 @@ type Backlog struct {
 
 // Backlog counts what is not sent.
 func (q *Queue) Backlog(ctx context.Context) (b Backlog, err error) {
-	err = q.db.Each(ctx, "SELECT status, COUNT(*) FROM engine_messages WHERE status IN ('pending', 'retrying', 'parked') GROUP BY status", nil,
+	err = q.db.Each(ctx, "SELECT status, COUNT(*) FROM engine_messages WHERE status IN ('pending', 'retrying', 'parked') "+
+		"GROUP BY status", nil,
 		func(rows *sql.Rows) error {
 			var status Status
 			var n int
@@ -311,7 +314,8 @@ func (q *Queue) Trim(ctx context.Context, keep time.Duration, limit int) (int, e
 
 // raise writes down that messages of transitions before mark may be gone, and how many are.
 func raise(ctx context.Context, tx *sqldb.Tx, mark time.Time, removed int) error {
-	n, err := tx.Exec(ctx, "UPDATE engine_watermarks SET at = CASE WHEN at < ? THEN ? ELSE at END, gone = gone + ? WHERE name = 'engine_messages'",
+	n, err := tx.Exec(ctx, "UPDATE engine_watermarks SET at = CASE WHEN at < ? THEN ? ELSE at END, gone = gone + ? WHERE "+
+		"name = 'engine_messages'",
 		mark, mark, removed)
 	if err != nil || n > 0 {
 		return err

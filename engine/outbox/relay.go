@@ -267,12 +267,14 @@ func (r *Relay) note(ctx context.Context, fence int64, batch []Message, ways []o
 			}
 		}
 		where, args := places([]Message{m})
-		script.Exec("UPDATE engine_messages SET status = ?, next_at = ?, tries = ?, problem = ?, taken = ?, unasked = ? WHERE "+onItsWay+" AND "+held+" AND "+where,
+		script.Exec("UPDATE engine_messages SET status = ?, next_at = ?, tries = ?, problem = ?, taken = ?, unasked = ? WHERE "+
+			onItsWay+" AND "+held+" AND "+where,
 			slices.Concat([]any{string(m.Status), m.NextAt, m.Tries, m.Problem, r.names(m.taken), r.names(m.unasked)}, holds, args)...)
 	}
 	for part := range slices.Chunk(sent, sentChunk) {
 		where, args := places(part)
-		script.Exec("UPDATE engine_messages SET status = 'sent', sent_at = ?, next_at = ?, tries = tries + 1, problem = '', taken = '', unasked = ''"+
+		script.Exec("UPDATE engine_messages SET status = 'sent', sent_at = ?, next_at = ?, tries = tries + 1, problem = '', "+
+			"taken = '', unasked = ''"+
 			" WHERE "+onItsWay+" AND "+held+" AND "+where,
 			slices.Concat([]any{now, now}, holds, args)...)
 	}

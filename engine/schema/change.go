@@ -211,7 +211,8 @@ func lookAt(ctx context.Context, db *gorm.DB, table string) (columns []string, k
 		WHERE table_schema = DATABASE() AND table_name = ? ORDER BY index_name, seq_in_index`
 	if db.Name() == "sqlite" {
 		columnsOf = "SELECT LOWER(name) FROM pragma_table_info(?)"
-		keysOf = "SELECT l.name, l.`unique`, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i ORDER BY l.name, i.seqno"
+		keysOf = "SELECT l.name, l.`unique`, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i ORDER BY " +
+			"l.name, i.seqno"
 	}
 	err = each(ctx, db, columnsOf, []any{table}, func(scan func(...any) error) error {
 		var name string

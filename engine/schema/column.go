@@ -79,7 +79,8 @@ func (p *parser) kind() columnKind {
 			p.fail("DATETIME needs its precision: DATETIME(6)")
 		}
 		// Times in UTC sort as text.
-		return columnKind{sqlite: "DATETIME", check: "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00'"}
+		return columnKind{sqlite: "DATETIME", check: "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] " +
+			"[0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00'"}
 	default:
 		p.at--
 		p.fail("unknown column type %s", name)

@@ -63,16 +63,20 @@ func (e *VersionError) Error() string {
 	tables := fmt.Sprintf("the tables of %s have version %d", e.Component, e.Have)
 	switch {
 	case e.Have == 0:
-		return fmt.Sprintf("the tables of %s are not installed (version %d is needed): run \"orderd migrate\", or Migrate in Go", e.Component, e.Want)
+		return fmt.Sprintf("the tables of %s are not installed (version %d is needed): run \"orderd migrate\", or "+
+			"Migrate in Go", e.Component, e.Want)
 	case e.Have > e.Want:
 		return fmt.Sprintf("%s and no longer serve a program of version %d: run a newer program", tables, e.Want)
 	case e.Stuck:
-		return fmt.Sprintf("%s, this program needs %d and knows no step that leads there: follow the upgrade notes of its release", tables, e.Want)
+		return fmt.Sprintf("%s, this program needs %d and knows no step that leads there: follow the upgrade notes "+
+			"of its release", tables, e.Want)
 	case e.Closing != 0:
-		return fmt.Sprintf("%s, this program needs %d: once no program of a version before %d runs, run \"orderd migrate --finish\", or Finish in Go",
+		return fmt.Sprintf("%s, this program needs %d: once no program of a version before %d runs, run \"orderd migrate "+
+			"--finish\", or Finish in Go",
 			tables, max(e.Oldest, e.Closing), e.Closing-1)
 	default:
-		return fmt.Sprintf("%s, this program needs %d: run \"orderd migrate\", or Migrate in Go; running programs of version %d may go on meanwhile",
+		return fmt.Sprintf("%s, this program needs %d: run \"orderd migrate\", or Migrate in Go; running programs of "+
+			"version %d may go on meanwhile",
 			tables, e.needed(), e.Have)
 	}
 }

@@ -42,7 +42,8 @@ type step struct {
 // parsed reads the steps and refuses what a component may not say.
 func (c *Component) parsed() ([]step, error) {
 	if c.Name == "" || len(c.Name) > 64 || c.Version <= 0 {
-		return nil, fmt.Errorf("schema: the component %q with version %d needs a name of at most 64 bytes and a version above 0", c.Name, c.Version)
+		return nil, fmt.Errorf("schema: the component %q with version %d needs a name of at most 64 bytes and a "+
+			"version above 0", c.Name, c.Version)
 	}
 	if c.Oldest < 0 || c.Oldest > c.Version {
 		return nil, fmt.Errorf("schema: %s runs on tables of version %d and later, but its own is %d", c.Name, c.Oldest, c.Version)
@@ -54,7 +55,8 @@ func (c *Component) parsed() ([]step, error) {
 	var mistakes []error
 	for i, s := range c.Steps {
 		if want := c.Version - len(c.Steps) + 1 + i; s.To != want || s.To < 2 {
-			mistakes = append(mistakes, fmt.Errorf("schema: %s: step %d leads to version %d, but it has to be %d: steps lead to %d without gaps, the first to 2 at least",
+			mistakes = append(mistakes, fmt.Errorf("schema: %s: step %d leads to version %d, but it has to be %d: steps lead "+
+				"to %d without gaps, the first to 2 at least",
 				c.Name, i+1, s.To, want, c.Version))
 		}
 		one, err := parseStep(s)

@@ -87,7 +87,8 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 	if err := writer.Ping(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}
-	db, err := gorm.Open(&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers, turns: newTurns(o.busyTimeout)}}, gormConfig)
+	db, err := gorm.Open(&gormsqlite.Dialector{Conn: &pool{DB: writer, readers: readers,
+		turns: newTurns(o.busyTimeout)}}, gormConfig)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitedb: opening %s: %w", path, err), writer.Close())
 	}
@@ -99,7 +100,8 @@ func Open(path string, opts ...Option) (*gorm.DB, error) {
 func place(path string, existing bool) (string, error) {
 	switch {
 	case path == "", strings.Contains(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", fmt.Errorf("sqlitedb: %q is not the path of a file: databases in memory and URIs are not supported; for a throw-away database use a file in a temporary directory", path)
+		return "", fmt.Errorf("sqlitedb: %q is not the path of a file: databases in memory and URIs are not supported; for "+
+			"a throw-away database use a file in a temporary directory", path)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {

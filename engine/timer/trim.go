@@ -21,7 +21,8 @@ const ended = "COALESCE(status, '') IN ('fired', 'stopped')"
 func (t *Timers) Trim(ctx context.Context, keep time.Duration, limit int) (int, error) {
 	var old []timer
 	for _, status := range []string{"fired", "stopped"} {
-		err := t.db.Each(ctx, "SELECT machine, subject, entered, name, arming FROM engine_timers WHERE status = ? AND next_at < ? ORDER BY next_at LIMIT "+
+		err := t.db.Each(ctx, "SELECT machine, subject, entered, name, arming FROM engine_timers WHERE status = ? AND "+
+			"next_at < ? ORDER BY next_at LIMIT "+
 			strconv.Itoa(min(max(limit, 1), trimMax)), []any{status, t.now().Add(-keep)}, func(rows *sql.Rows) error {
 			var one timer
 			err := rows.Scan(&one.machine, &one.subject, &one.entered, &one.name, &one.arming)

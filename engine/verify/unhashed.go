@@ -75,7 +75,8 @@ func (v *verifier) lacks(kind string, at moment) string {
 func (v *verifier) unhashedInAll() {
 	for name, k := range v.unhashed.kinds {
 		if !v.unhashed.open && (k.seen > k.gone || name == kindTransitions && k.seen < k.gone) {
-			v.found(Finding{Invariant: Unchanged, Text: fmt.Sprintf("%d %s have no hash, but there were %d when the programs that made none had ended",
+			v.found(Finding{Invariant: Unchanged, Text: fmt.Sprintf("%d %s have no hash, but there were %d when the programs "+
+				"that made none had ended",
 				k.seen, name, k.gone)})
 		}
 	}

@@ -174,7 +174,8 @@ func (l *list) locate(top string) (map[identity]site, error) {
 		located[m.identity] = s
 	}
 	if len(gone) > 0 {
-		return nil, fmt.Errorf("the source no longer has what the list mutates; replace these by go run ./internal/mutate -generate:\n%s",
+		return nil, fmt.Errorf("the source no longer has what the list mutates; replace these by go run ./internal/mutate "+
+			"-generate:\n%s",
 			strings.Join(gone, "\n"))
 	}
 	return located, nil

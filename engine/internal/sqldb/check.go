@@ -44,7 +44,8 @@ func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 	}
 	mode = "," + strings.ToUpper(mode) + ","
 	if !strings.Contains(mode, ",STRICT_ALL_TABLES,") && !strings.Contains(mode, ",STRICT_TRANS_TABLES,") {
-		problem("sql_mode is not strict, so values that are too long are cut in silence: add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN")
+		problem("sql_mode is not strict, so values that are too long are cut in silence: add " +
+			"sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN")
 	}
 	if strings.Contains(mode, ",ANSI_QUOTES,") || strings.Contains(mode, ",PIPES_AS_CONCAT,") {
 		problem("sql_mode changes the meaning of quotes or operators: remove ANSI_QUOTES and PIPES_AS_CONCAT")
@@ -56,7 +57,8 @@ func checkMySQL(ctx context.Context, db *DB) (server string, problems []error) {
 			break
 		}
 		if !t.Equal(want) {
-			problem("times are not read as UTC: set loc=UTC in the DSN of the engine's handle; other handles of the program may keep theirs, " +
+			problem("times are not read as UTC: set loc=UTC in the DSN of the engine's handle; other handles of the program " +
+				"may keep theirs, " +
 				"and DATETIME columns that hold local time are read by engine/localtime")
 			break
 		}

@@ -54,7 +54,8 @@ func Unchecked(db *gorm.DB) (*DB, error) {
 		return nil, err
 	}
 	if _, ok := db.Plugins["gorm:db_resolver"]; ok {
-		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: open one without it for the engine")
+		return nil, errors.New("sqldb: the gorm handle uses dbresolver, which may read from replicas: open one without it " +
+			"for the engine")
 	}
 	pool := plainPool(db.ConnPool)
 	if inTransaction(db, pool) {
@@ -99,7 +100,8 @@ func leftover(db *gorm.DB) error {
 	case len(s.Clauses) > 0 || s.Table != "" || s.Model != nil || s.Unscoped || len(s.Joins) > 0 ||
 		len(s.Selects) > 0 || len(s.Omits) > 0 || s.Distinct || s.SQL.Len() > 0 ||
 		reflect.ValueOf(s).Elem().FieldByName("scopes").Len() > 0: // Scopes waits to be asked for it
-		return errors.New("sqldb: the gorm handle is in the middle of a query (Where, Table, Model, Unscoped …), which the engine cannot " +
+		return errors.New("sqldb: the gorm handle is in the middle of a query (Where, Table, Model, Unscoped …), which " +
+			"the engine cannot " +
 			"keep to: pass the handle that was opened, or db.Session(&gorm.Session{NewDB: true})")
 	}
 	return nil

@@ -232,12 +232,13 @@ func (db *DB) describeSQLite(ctx context.Context, t *TableInfo, schema, name str
 	if err != nil {
 		return err
 	}
-	return db.Each(ctx, `SELECT name FROM `+master+` WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name`, []any{name}, func(r *sql.Rows) error {
-		var trigger string
-		err := r.Scan(&trigger)
-		t.Triggers = append(t.Triggers, trigger)
-		return err
-	})
+	return db.Each(ctx, `SELECT name FROM `+master+` WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE ORDER BY name`,
+		[]any{name}, func(r *sql.Rows) error {
+			var trigger string
+			err := r.Scan(&trigger)
+			t.Triggers = append(t.Triggers, trigger)
+			return err
+		})
 }
 
 // affinity is what SQLite makes of a declared type.

@@ -34,7 +34,8 @@ func (d Dialect) String() string {
 }
 
 // ErrNotOpen says that a handle is nil, or leads to no database.
-var ErrNotOpen = errors.New("the gorm handle is nil or not open: give what mysqldb.Open, sqlitedb.Open or gorm.Open has returned, and look at its error first")
+var ErrNotOpen = errors.New("the gorm handle is nil or not open: give what mysqldb.Open, sqlitedb.Open or gorm.Open " +
+	"has returned, and look at its error first")
 
 func dialectOf(db *gorm.DB) (Dialect, error) {
 	if db == nil || db.Config == nil || db.Dialector == nil {

@@ -40,7 +40,8 @@ func checkGalera(ctx context.Context, db *DB) (problems []error) {
 			v["wsrep_sync_wait"], SyncWait))
 	}
 	if SwitchedOn(v["wsrep_dirty_reads"]) {
-		problems = append(problems, fmt.Errorf("this Galera node answers reads when it has lost the others: add wsrep_dirty_reads=OFF to the DSN"))
+		problems = append(problems, fmt.Errorf("this Galera node answers reads when it has lost the others: add "+
+			"wsrep_dirty_reads=OFF to the DSN"))
 	}
 	return problems
 }

@@ -25,7 +25,8 @@ func GormConfig(user *gorm.Config) (*gorm.Config, error) {
 		{c.DryRun, "DryRun: nothing would ever be written; use db.Session(&gorm.Session{DryRun: true}) where you want to look at SQL"},
 		{c.PrepareStmt, "PrepareStmt: its cached statements wait for connections that transactions hold, and then for ever; " +
 			"use db.Session(&gorm.Session{PrepareStmt: true}) for single queries that are worth it"},
-		{c.ConnPool != nil, "ConnPool: Open makes the connections, with the settings that the engine needs; for a pool of your own call gorm.Open"},
+		{c.ConnPool != nil, "ConnPool: Open makes the connections, with the settings that the engine needs; for a pool of " +
+			"your own call gorm.Open"},
 		{c.Dialector != nil, "Dialector: Open makes it; leave it out"},
 	} {
 		if p.wrong {

@@ -14,7 +14,8 @@ import (
 )
 
 // ErrNoTransaction says that a handle is in no transaction.
-var ErrNoTransaction = errors.New("the gorm handle is in no transaction: give the one that Begin returns, or that Transaction gives to its function")
+var ErrNoTransaction = errors.New("the gorm handle is in no transaction: give the one that Begin returns, or that " +
+	"Transaction gives to its function")
 
 // Join adopts the caller's own transaction. The Tx never commits it, and rolls it back only once it is
 // over (ErrEnded). A handle that came from Tx.Gorm leads back to its Tx.

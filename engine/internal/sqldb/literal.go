@@ -142,7 +142,8 @@ func ownSessions(pool gorm.ConnPool) bool {
 }
 
 // askCharset asks in which character sets a session is read and answered.
-const askCharset = "SELECT @@session.character_set_client, @@session.character_set_connection, COALESCE(@@session.character_set_results, 'binary')"
+const askCharset = "SELECT @@session.character_set_client, @@session.character_set_connection, " +
+	"COALESCE(@@session.character_set_results, 'binary')"
 
 // charsetProblem says what is wrong with the character sets of a session, or nil.
 func charsetProblem(client, connection, results string) error {

@@ -117,7 +117,8 @@ func (tx *Tx) failed() error {
 
 // ErrRowsOpen says that the rows of a query were left open. On the MySQL family nothing else can be asked until they are
 // closed: its drivers call the connection bad then, or wait.
-var ErrRowsOpen = errors.New("rows of an earlier query were left open: close them (defer rows.Close()), or read them all into a slice, " +
+var ErrRowsOpen = errors.New("rows of an earlier query were left open: close them (defer rows.Close()), or read them " +
+	"all into a slice, " +
 	"before the next statement and before the end")
 
 // idle is Err, or makes ErrRowsOpen stick where a statement would not get through.

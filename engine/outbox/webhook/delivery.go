@@ -63,7 +63,8 @@ type Attempt struct {
 	Problem  string        `json:"problem,omitempty"` // why it counts as failed
 }
 
-const deliveryColumns = "d.id, d.endpoint, d.message, d.round, d.machine, d.subject, d.version, d.ordinal, d.type, d.status, d.tries, d.next_at, d.problem, d.created_at"
+const deliveryColumns = "d.id, d.endpoint, d.message, d.round, d.machine, d.subject, d.version, d.ordinal, d.type, " +
+	"d.status, d.tries, d.next_at, d.problem, d.created_at"
 
 func scanDelivery(rows *sql.Rows, more ...any) (Delivery, error) {
 	var d Delivery
@@ -134,7 +135,8 @@ func (w *Webhooks) Delivery(ctx context.Context, id string) (d Delivery, posts [
 				d, err = scanDelivery(rows)
 				return err
 			}},
-		{Query: "SELECT number, at, took_ms, code, answer, problem FROM webhook_attempts WHERE delivery = ? ORDER BY number DESC LIMIT 100", Args: []any{id}, Row: func(rows *sql.Rows) error {
+		{Query: "SELECT number, at, took_ms, code, answer, problem FROM webhook_attempts WHERE delivery = ? ORDER BY number " +
+			"DESC LIMIT 100", Args: []any{id}, Row: func(rows *sql.Rows) error {
 			a := Attempt{Delivery: id}
 			err := rows.Scan(&a.Number, &a.At, &a.TookMS, &a.Code, &a.Answer, &a.Problem)
 			a.At, a.Took = a.At.UTC(), time.Duration(a.TookMS)*time.Millisecond

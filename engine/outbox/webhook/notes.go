@@ -114,11 +114,13 @@ func (n *notes) write(ctx context.Context, tx *sqldb.Tx) error {
 		if one.posted {
 			tries = 1
 		}
-		script.Exec("UPDATE webhook_deliveries SET status = ?, tries = tries + ?, next_at = ?, problem = ? WHERE id = ? AND status IN ('pending', 'retrying')",
+		script.Exec("UPDATE webhook_deliveries SET status = ?, tries = tries + ?, next_at = ?, problem = ? WHERE id = ? AND "+
+			"status IN ('pending', 'retrying')",
 			string(one.status), tries, one.next, one.problem, one.id)
 	}
 	if len(delivered) > 0 {
-		script.Exec("UPDATE webhook_deliveries SET status = 'delivered', tries = tries + 1, next_at = ?, problem = '' WHERE status IN ('pending', 'retrying') AND id IN ("+
+		script.Exec("UPDATE webhook_deliveries SET status = 'delivered', tries = tries + 1, next_at = ?, problem = '' WHERE "+
+			"status IN ('pending', 'retrying') AND id IN ("+
 			placeholders(len(delivered))+")", slices.Concat([]any{n.now}, delivered)...)
 	}
 	rows := make([][]any, len(n.posts))
@@ -148,6 +150,7 @@ func (n *notes) noteEndpoint(script *sqldb.Script) {
 		n.disable = fmt.Sprintf("it has taken nothing since %s", e.FailingFrom.Format(time.RFC3339))
 	}
 	if n.disable != "" {
-		script.Exec("UPDATE webhook_endpoints SET status = 'disabled', problem = ?, updated_at = ? WHERE id = ? AND status = 'enabled'", n.disable, n.now, e.ID)
+		script.Exec("UPDATE webhook_endpoints SET status = 'disabled', problem = ?, updated_at = ? WHERE id = ? AND "+
+			"status = 'enabled'", n.disable, n.now, e.ID)
 	}
 }

@@ -87,7 +87,8 @@ func (w *Webhooks) recover(ctx context.Context, e *Endpoint, ms []outbox.Message
 				return err
 			}
 		}
-		again, err := tx.Exec(ctx, "UPDATE webhook_deliveries SET status = 'retrying', tries = 0, next_at = ? WHERE status IN ('failed', 'cancelled') AND id IN ("+
+		again, err := tx.Exec(ctx, "UPDATE webhook_deliveries SET status = 'retrying', tries = 0, next_at = ? WHERE status "+
+			"IN ('failed', 'cancelled') AND id IN ("+
 			placeholders(len(ids))+")", append([]any{now}, ids...)...)
 		asked += int(again)
 		return err

@@ -17,7 +17,8 @@ const (
 	overlap     = 24 * time.Hour // how long a replaced secret signs, too
 )
 
-const endpointColumns = "id, url, events, description, status, problem, secret, old_secret, old_until, failing_from, created_at, updated_at"
+const endpointColumns = "id, url, events, description, status, problem, secret, old_secret, old_until, failing_from, " +
+	"created_at, updated_at"
 
 func scanEndpoint(rows *sql.Rows) (*Endpoint, error) {
 	var e Endpoint
@@ -74,7 +75,8 @@ func (w *Webhooks) Create(ctx context.Context, n NewEndpoint) (e *Endpoint, secr
 			return err
 		}
 		if n >= endpointsMax {
-			return tx.Fail(&engine.RequestError{Field: "url", Problem: fmt.Sprintf("there are %d endpoints already, which is the most", n)})
+			return tx.Fail(&engine.RequestError{Field: "url",
+				Problem: fmt.Sprintf("there are %d endpoints already, which is the most", n)})
 		}
 		return tx.Insert(ctx, sqldb.Insert{
 			Table: "webhook_endpoints",
@@ -164,7 +166,8 @@ func (w *Webhooks) Rotate(ctx context.Context, id string) (e *Endpoint, secret s
 	}
 	now := w.now()
 	until := now.Add(overlap)
-	n, err := w.db.Exec(ctx, "UPDATE webhook_endpoints SET old_secret = secret, old_until = ?, secret = ?, updated_at = ? WHERE id = ? AND secret = ?",
+	n, err := w.db.Exec(ctx, "UPDATE webhook_endpoints SET old_secret = secret, old_until = ?, secret = ?, updated_at = "+
+		"? WHERE id = ? AND secret = ?",
 		until, fresh.Reveal(), now, id, e.secret.Reveal())
 	if err != nil {
 		return nil, "", fmt.Errorf("rotate a webhook secret: %w", err)

@@ -55,7 +55,8 @@ type sendingRow struct {
 func (a *admin) notifications(w http.ResponseWriter, r *http.Request) {
 	state := r.FormValue("status")
 	v := a.sendingView(r, notificationsPath, state, textsOf(notify.States))
-	v.Intro = "What customers were told: one notification for each event and channel. One that is uncertain may have been sent; nobody sends it again."
+	v.Intro = "What customers were told: one notification for each event and channel. One that is uncertain may have " +
+		"been sent; nobody sends it again."
 	page, err := a.Notifier.List(r.Context(), notify.Filter{State: engine.State(state), Cursor: r.FormValue("cursor"),
 		Limit: pageRows})
 	for _, n := range page.Notifications {
@@ -144,7 +145,8 @@ func textsOf[T ~string](all []T) []string {
 func (a *admin) messages(w http.ResponseWriter, r *http.Request) {
 	status := r.FormValue("status")
 	v := a.sendingView(r, messagesPath, status, textsOf(outbox.Statuses))
-	v.Intro = "What transitions said to the outside. A message is sent once every sink has it; one that is parked was given up until somebody decides."
+	v.Intro = "What transitions said to the outside. A message is sent once every sink has it; one that is parked was " +
+		"given up until somebody decides."
 	page, err := a.Queue.List(r.Context(), outbox.Filter{Status: outbox.Status(status), Cursor: r.FormValue("cursor"),
 		Limit: pageRows})
 	may := auth.From(r.Context()).May(auth.Routes["POST /v1/messages/{id}/retry"])
@@ -169,7 +171,8 @@ func (a *admin) messages(w http.ResponseWriter, r *http.Request) {
 func (a *admin) deliveries(w http.ResponseWriter, r *http.Request) {
 	status := r.FormValue("status")
 	v := a.sendingView(r, deliveriesPath, status, textsOf(webhook.Statuses))
-	v.Intro = "Each message for each webhook endpoint that wants it. A delivery that fails is posted again for more than a day, then given up."
+	v.Intro = "Each message for each webhook endpoint that wants it. A delivery that fails is posted again for more than " +
+		"a day, then given up."
 	page, err := a.Webhooks.Deliveries(r.Context(), webhook.Filter{Status: webhook.Status(status),
 		Cursor: r.FormValue("cursor"), Limit: pageRows})
 	urls := map[string]string{}

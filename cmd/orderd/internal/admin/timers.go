@@ -14,7 +14,8 @@ const timersPath = "/admin/timers"
 func (a *admin) timers(w http.ResponseWriter, r *http.Request) {
 	status := r.FormValue("status")
 	v := a.sendingView(r, timersPath, status, textsOf(timer.Statuses))
-	v.Intro = "What happens by itself at a later time. A timer that is parked was asked for in vain too often: nothing happens until somebody decides."
+	v.Intro = "What happens by itself at a later time. A timer that is parked was asked for in vain too often: nothing " +
+		"happens until somebody decides."
 	page, err := a.Timers.List(r.Context(), timer.Filter{Status: timer.Status(status), Cursor: r.FormValue("cursor"),
 		Limit: pageRows})
 	may := auth.From(r.Context()).May(auth.Routes["POST /v1/timers/{id}/retry"])

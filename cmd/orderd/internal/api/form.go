@@ -195,8 +195,9 @@ func listed(object map[string]any) (map[string]any, error) {
 // describeForm adds to a JSON body that a form does as well.
 func describeForm(body *huma.RequestBody) {
 	body.Content[formType] = &huma.MediaType{Schema: &huma.Schema{
-		Type:        huma.TypeObject,
-		Description: "The same fields, with parts written as items[0][sku] or metadata[name], and submit_token in place of the header Submit-Token.",
+		Type: huma.TypeObject,
+		Description: "The same fields, with parts written as items[0][sku] or metadata[name], and submit_token in place of " +
+			"the header Submit-Token.",
 		Properties: map[string]*huma.Schema{formToken: {Type: huma.TypeString, MaxLength: new(128),
 			Description: "A token of POST /v1/tokens."}},
 	}}

@@ -92,7 +92,8 @@ func newHuma(mux humago.Mux, version string) huma.API {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "orderd", Version: version,
-				Description: "Orders, payments and their history. Every call may be repeated: with the same key it has its effect once, and the answer says so.",
+				Description: "Orders, payments and their history. Every call may be repeated: with the same key it has its effect " +
+					"once, and the answer says so.",
 			},
 			Tags: []*huma.Tag{
 				{Name: "orders", Description: "Place, read and list orders."},

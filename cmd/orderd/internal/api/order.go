@@ -119,7 +119,8 @@ func (a *api) registerOrders() {
 	register(a, huma.Operation{
 		OperationID: "place-order", Method: http.MethodPost, Path: "/v1/orders", DefaultStatus: http.StatusCreated,
 		Tags: []string{"orders"}, Summary: "Place an order.",
-		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one places one order and answers 200 from then on.",
+		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one places one order and " +
+			"answers 200 from then on.",
 	}, submitting, a.place)
 	register(a, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}",

@@ -22,8 +22,10 @@ func (a *api) describeOthers() {
 	document.AddOperation(&huma.Operation{
 		OperationID: "take-callback", Method: http.MethodPost, Path: "/v1/callbacks/{provider}",
 		Tags: []string{"payments"}, Summary: "What a payment provider reports.",
-		Description: "Verified by the provider's own signature over the raw body; no key. Success means that the fact is committed: repeats, late and contradicting reports get it as well. A provider that is off is not found. Anything else asks the provider to send it again.",
-		Parameters:  path("provider", "The provider, such as standard."),
+		Description: "Verified by the provider's own signature over the raw body; no key. Success means that the fact is " +
+			"committed: repeats, late and contradicting reports get it as well. A provider that is off is not found. Anything " +
+			"else asks the provider to send it again.",
+		Parameters: path("provider", "The provider, such as standard."),
 		RequestBody: &huma.RequestBody{Required: true, Description: "As the provider sends it, at most 256 KiB.",
 			Content: text(&huma.Schema{Type: "object"}, "application/json")},
 		Responses: problems(map[string]*huma.Response{"200": {Description: "The fact is committed."}},

@@ -89,7 +89,8 @@ func (a *api) registerPayments() {
 	register(a, huma.Operation{
 		OperationID: "start-payment", Method: http.MethodPost, Path: "/v1/orders/{id}/payments", DefaultStatus: http.StatusCreated,
 		Tags: []string{"payments"}, Summary: "Start an attempt to pay an order.",
-		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one starts one attempt and answers 200 from then on.",
+		Description: "Needs an Idempotency-Key or a Submit-Token; the same request with the same one starts one attempt and " +
+			"answers 200 from then on.",
 	}, submitting, a.startPayment)
 	register(a, huma.Operation{
 		OperationID: "get-payment", Method: http.MethodGet, Path: "/v1/payments/{id}",

@@ -78,7 +78,9 @@ func (a *api) registerTokens() {
 	register(a, huma.Operation{
 		OperationID: "issue-token", Method: http.MethodPost, Path: "/v1/tokens", DefaultStatus: http.StatusCreated,
 		Tags: []string{"tokens"}, Summary: "Get a submit token for a form.",
-		Description: "The form carries it, and it takes the place of an Idempotency-Key: the first request with it has its effect, the same request again gets the first answer, another one is refused. Only the principal that asked for it can spend it.",
+		Description: "The form carries it, and it takes the place of an Idempotency-Key: the first request with it has its " +
+			"effect, the same request again gets the first answer, another one is refused. Only the principal that asked for " +
+			"it can spend it.",
 	}, writing, a.issue)
 	register(a, huma.Operation{
 		OperationID: "delete-token", Method: http.MethodDelete, Path: "/v1/tokens/{token}",

@@ -76,12 +76,14 @@ func (a *api) registerTransfers() {
 	register(a, huma.Operation{
 		OperationID: "make-transfer", Method: http.MethodPost, Path: "/v1/transfers", DefaultStatus: http.StatusCreated,
 		Tags: tags, Summary: "Move an amount from one account to another.",
-		Description: "Needs an Idempotency-Key or a Submit-Token (428 without one); the same request with the same one moves it once and is told of the first success from then on. What an account does not have cannot leave it.",
+		Description: "Needs an Idempotency-Key or a Submit-Token (428 without one); the same request with the same one " +
+			"moves it once and is told of the first success from then on. What an account does not have cannot leave it.",
 	}, submitting, a.move)
 	register(a, huma.Operation{
 		OperationID: "deposit", Method: http.MethodPost, Path: "/v1/accounts/{id}/deposits", DefaultStatus: http.StatusCreated,
 		Tags: tags, Summary: "Put something into an account that came from outside.",
-		Description: "A transfer from the system's account of the same kind and currency, which may owe. Needs an Idempotency-Key or a Submit-Token (428 without one).",
+		Description: "A transfer from the system's account of the same kind and currency, which may owe. Needs an " +
+			"Idempotency-Key or a Submit-Token (428 without one).",
 	}, submitting, a.deposit)
 	register(a, huma.Operation{
 		OperationID: "get-transfer", Method: http.MethodGet, Path: "/v1/transfers/{id}", Tags: tags, Summary: "Read a transfer.",

@@ -48,7 +48,8 @@ func (a *api) registerTransitions() {
 	register(a, huma.Operation{
 		OperationID: "apply-event", Method: http.MethodPost, Path: "/v1/orders/{id}/transitions",
 		Tags: []string{"transitions"}, Summary: "Let an event happen to an order.",
-		Description: "Which roles are enough depends on the event. Events that can happen again or carry money need an Idempotency-Key or If-Match (428 otherwise).",
+		Description: "Which roles are enough depends on the event. Events that can happen again or carry money need an " +
+			"Idempotency-Key or If-Match (428 otherwise).",
 	}, writing, a.transition)
 }
 

@@ -60,7 +60,8 @@ func (b *bulk) prepare(context.Context, int, int) error { return nil }
 
 // bulkHistory and bulkMessages are the columns that a transition fills.
 const (
-	bulkHistory  = "bulk_history (machine, subject, version, event, from_status, to_status, source, seq, fingerprint, nonce, actor, reason, input, messages, machine_version, at, hash)"
+	bulkHistory = "bulk_history (machine, subject, version, event, from_status, to_status, source, seq, fingerprint, " +
+		"nonce, actor, reason, input, messages, machine_version, at, hash)"
 	bulkMessages = "bulk_messages (machine, subject, version, ordinal, type, data, next_at, created_at, hash)"
 	insertHead   = "INSERT INTO "
 )

@@ -174,7 +174,8 @@ func (h *hand) move(ctx context.Context, id, event, from, to, lock string) error
 		}
 	}
 	now := time.Now()
-	query, args := "UPDATE "+h.prefix+"_orders SET status = ?, version = version + 1, updated_at = ? WHERE id = ? AND status = ?", []any{to, now, id, from}
+	query, args := "UPDATE "+h.prefix+"_orders SET status = ?, version = version + 1, updated_at = ? WHERE id = ? "+
+		"AND status = ?", []any{to, now, id, from}
 	if h.full {
 		query, args = query+" AND version = ?", append(args, o.Version)
 	}

@@ -195,8 +195,8 @@ func tellBench(w *tabwriter.Writer, r *bench.Report) {
 	say(w, "CONTENDER", "CALLERS", "CONNS", "PER SECOND", "P50 ms", "P99 ms", "P999 ms", "CLIENT µs", "SERVER µs",
 		"ROWS", "BYTES", "FLUSHES")
 	for _, f := range r.Figures {
-		say(w, f.Contender, f.Callers, or(f.Pool, "-"), fmt.Sprintf("%g (%g–%g)", f.PerSecond.Median, f.PerSecond.Min, f.PerSecond.Max),
-			f.P50, f.P99, f.P999, f.ClientCPU, value(f.ServerCPU), value(f.Rows), value(f.Bytes), value(f.Flushes))
+		say(w, f.Contender, f.Callers, or(f.Pool, "-"),
+			fmt.Sprintf("%g (%g–%g)", f.PerSecond.Median, f.PerSecond.Min, f.PerSecond.Max), f.P50, f.P99, f.P999, f.ClientCPU, value(f.ServerCPU), value(f.Rows), value(f.Bytes), value(f.Flushes))
 	}
 	_ = w.Flush()
 	say(w, "")

@@ -100,7 +100,8 @@ type MachineLint struct {
 
 // Help has the example.
 func (MachineLint) Help() string {
-	return "Findings are advice, so the exit code stays 0: what would let a duplicate act twice does not even start.\n\nExample: orderd machine lint order"
+	return "Findings are advice, so the exit code stays 0: what would let a duplicate act twice does not even " +
+		"start.\n\nExample: orderd machine lint order"
 }
 
 // Run is the command.

@@ -97,7 +97,8 @@ func tell(w *tabwriter.Writer, r verified) {
 	say(w, fmt.Sprintf("Findings: %d. Looked at %d subjects, %d transitions, %d messages and %d attempts%s (%s).",
 		r.Total, r.Subjects, r.Transitions, r.Messages, r.Attempts, until, r.Took.Round(time.Millisecond)))
 	if r.Unhashed > 0 {
-		say(w, fmt.Sprintf("%d transitions and attempts are older than hashes: what was changed in them shows only where something else tells it.", r.Unhashed))
+		say(w, fmt.Sprintf("%d transitions and attempts are older than hashes: what was changed in them shows only where "+
+			"something else tells it.", r.Unhashed))
 	}
 }
 

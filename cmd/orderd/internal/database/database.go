@@ -95,7 +95,8 @@ func open(setting string, server []mysqldb.Option, file ...sqlitedb.Option) (*Da
 	case "mysql":
 		g, err = mysqldb.Open(where, server...)
 	case "":
-		return nil, errors.New("which database? Give --db or ORDERD_DB: sqlite:FILE, or mysql: and a DSN such as mysql:user:password@tcp(127.0.0.1:3306)/shop")
+		return nil, errors.New("which database? Give --db or ORDERD_DB: sqlite:FILE, or mysql: and a DSN such as " +
+			"mysql:user:password@tcp(127.0.0.1:3306)/shop")
 	default:
 		return nil, errors.New("the database setting is not understood: want sqlite:FILE, or mysql: and a go-sql-driver DSN")
 	}
